@@ -1,0 +1,28 @@
+# Every target makes the .venv that it uses; after that nothing needs a network.
+PYTHON ?= python3.11
+CORES ?= 2
+BIN := $(CURDIR)/.venv/bin
+export PATH := $(BIN):$(PATH)
+
+.PHONY: demo test lint clean
+
+demo: .venv/installed
+	snakemake --cores $(CORES) demo
+
+test: lint
+	pytest
+
+lint: .venv/installed
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile rules
+	snakemake --lint
+
+.venv/installed: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --requirement requirements.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:
+	rm -rf .venv .snakemake

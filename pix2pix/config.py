@@ -1,0 +1,140 @@
+"""config.yaml as a whole: datasets, runs, and what is laid over what."""
+
+import difflib
+from dataclasses import dataclass
+from typing import Annotated, Any, Optional
+
+from pydantic import BaseModel, Field, ValidationError, create_model
+
+from pix2pix.errors import InputError
+from pix2pix.settings import DatasetSettings, Name, PredictSettings, Strict, TrainSettings, WhereSettings
+
+STAGES = (TrainSettings, PredictSettings, WhereSettings)
+BENCHMARKS = ("facades", "cityscapes", "maps", "night2day", "edges2shoes", "edges2handbags")
+
+
+def _optional_fields() -> dict[str, Any]:
+    fields = {name: field for stage in STAGES for name, field in stage.model_fields.items()}
+    return {
+        name: (
+            Optional[Annotated[(field.annotation, *field.metadata, Field())]],
+            Field(None, description=field.description),
+        )
+        for name, field in fields.items()
+    }
+
+
+Overrides = create_model("Overrides", __base__=Strict, **_optional_fields())
+
+
+class RunSettings(Overrides):
+    """What is trained on a dataset: the dataset's name and the parameters that differ."""
+
+    dataset: Name | None = Field(None, description="a name under datasets; null: the one named like the run")
+    ckpt: str | None = Field(
+        None, description="a generator checkpoint of one's own: the run predicts, without training"
+    )
+
+
+class Config(Overrides):
+    """The whole of config.yaml. A parameter at the top level is laid over every run."""
+
+    all: list[Name] = Field(["demo"], description="the runs that a plain `snakemake` makes")
+    mirrors: list[str] = Field([], description="where archives come from, unless a dataset has mirrors of its own")
+    datasets: dict[Name, DatasetSettings] = Field({}, description="paired pictures, by name")
+    defaults: Overrides = Field(default_factory=Overrides, description="parameters of runs that do not say otherwise")
+    runs: dict[Name, RunSettings] = Field({}, description="what is trained, by name")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run with everything resolved."""
+
+    name: str
+    dataset: str
+    ckpt: str | None
+    train: TrainSettings
+    predict: PredictSettings
+    where: WhereSettings
+
+
+def read_config(config: dict[str, Any]) -> tuple[Config, dict[str, Run]]:
+    """Check the whole configuration and resolve every run.
+
+    A run's parameters are, from weakest to strongest: built-in defaults, `defaults`, the dataset's
+    direction, jitter and flip, the run's own entry, the top level (so `--config lr=0.001` wins).
+
+    Raises:
+        InputError: with a line for each mistake, naming the key, the value and what is allowed.
+    """
+    try:
+        settings = Config.model_validate(config)
+    except ValidationError as error:
+        raise InputError("\n".join(_explain(e, ()) for e in error.errors())) from None
+    runs = {name: _resolve(settings, name) for name in settings.runs}
+    for name in settings.all:
+        if name not in runs:
+            raise InputError(f"config: all: no run is named {name!r}{_nearest(name, runs)}")
+    return settings, runs
+
+
+def _resolve(config: Config, name: str) -> Run:
+    entry = config.runs[name]
+    dataset_name = entry.dataset or name
+    if dataset_name not in config.datasets:
+        raise InputError(
+            f"config: runs.{name}.dataset: no dataset is named {dataset_name!r}{_nearest(dataset_name, config.datasets)}"
+        )
+    dataset = config.datasets[dataset_name]
+    layers = (
+        _set(config.defaults),
+        {key: getattr(dataset, key) for key in ("direction", "jitter", "flip")},
+        _set(entry),
+        _set(config),
+    )
+    values = {key: value for layer in layers for key, value in layer.items()}
+    stages = []
+    for stage in STAGES:
+        try:
+            stages.append(stage(**{k: v for k, v in values.items() if k in stage.model_fields}))
+        except ValidationError as error:
+            raise InputError("\n".join(_explain(e, ("runs", name)) for e in error.errors())) from None
+    predict = stages[1]
+    if predict.predict_split not in dataset.splits:
+        raise InputError(
+            f"config: runs.{name}.predict_split: dataset {dataset_name} has no split {predict.predict_split!r}; "
+            f"it has {', '.join(dataset.splits)}"
+        )
+    return Run(name, dataset_name, entry.ckpt, *stages)
+
+
+def _set(model: BaseModel) -> dict[str, Any]:
+    return {k: v for k in Overrides.model_fields if (v := getattr(model, k)) is not None}
+
+
+def _explain(error: dict[str, Any], prefix: tuple[str, ...]) -> str:
+    where = (*prefix, *(str(part) for part in error["loc"] if part != "[key]"))
+    key = ".".join(where)
+    if error["type"] == "extra_forbidden":
+        return f"config: {key}: unknown key{_nearest(where[-1], _keys_at(where))}"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return f"config: {key}: {message}" if key else f"config: {message}"
+    return f"config: {key}: {error['input']!r} is not allowed: {message[0].lower()}{message[1:]}"
+
+
+def _keys_at(where: tuple[str, ...]) -> list[str]:
+    """The keys that may stand where an unknown one was found."""
+    model = Config
+    if where[0] == "datasets":
+        model = DatasetSettings
+    elif where[0] == "runs":
+        model = RunSettings
+    elif where[0] == "defaults":
+        model = Overrides
+    return list(model.model_fields)
+
+
+def _nearest(word: str, words: Any) -> str:
+    near = difflib.get_close_matches(word, list(words), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(words)}"

@@ -1,0 +1,154 @@
+"""All settings, their defaults, ranges and meanings, as one set of strict models.
+
+The models are the source of the JSON schema in workflow/schemas/, of the programs' flags and of
+the messages for a mistaken config.yaml. A run's settings are split by the stage they matter to,
+so that a change reruns that stage and no other.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Split = Literal["train", "val", "test"]
+Direction = Literal["AtoB", "BtoA"]
+Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Strict(BaseModel):
+    """A model that knows all of its keys: an unknown one is an error, not silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatasetSettings(Strict):
+    """Where paired pictures come from and how they are to be read."""
+
+    mirrors: list[str] | None = Field(
+        None,
+        description="addresses of the archive, tried in order: http(s):// or file://, {dataset} is filled in; "
+        "one that names no .tar archive is a folder that holds {dataset}.tar.gz; null: the top-level mirrors",
+    )
+    folder: str | None = Field(None, description="a folder on disk with train/ and val/ inside, in place of an archive")
+    drawn: bool = Field(False, description="drawn by the built-in program, in place of an archive (the demo)")
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        None, description="checksum of the archive; null: that of the first download is kept and compared"
+    )
+    splits: dict[Split, Positive | None] = Field(
+        {"train": None, "val": None},
+        description="the splits and how many pairs each has; null: any number but none",
+    )
+    left: str = Field("A", description="what the left half (A) shows")
+    right: str = Field("B", description="what the right half (B) shows")
+    direction: Direction = Field("AtoB", description="which half is the input: AtoB the left, BtoA the right")
+    jitter: bool = Field(True, description="training enlarges to load_size and crops train_pic_size at random")
+    flip: bool = Field(True, description="training mirrors every other pair, left to right, at random")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "DatasetSettings":
+        if sum([self.mirrors is not None, self.folder is not None, self.drawn]) > 1:
+            raise ValueError("mirrors, folder and drawn exclude one another: keep one")
+        if "train" not in self.splits or "val" not in self.splits:
+            raise ValueError("splits needs both train and val")
+        return self
+
+
+class GeneratorSettings(Strict):
+    """The U-Net generator; a checkpoint fits only networks of the same settings."""
+
+    g_in_planes: Positive = Field(3, description="channels of the generator's input")
+    g_out_planes: Positive = Field(3, description="channels of the generator's output")
+    g_ngf: Positive = Field(64, description="filters of the generator's first convolution")
+    g_layers: Annotated[int, Field(ge=2, le=10)] = Field(
+        8, description="down- (and up-) convolutions of the U-Net; pictures are multiples of 2^g_layers wide"
+    )
+    alpha: NotNegative = Field(0.2, description="slope of LeakyReLU for negative input")
+    norm: Literal["batch", "instance"] = Field("batch", description="normalisation in both networks")
+    pad_mode: Literal["CONSTANT", "REFLECT", "SYMMETRIC"] = Field(
+        "CONSTANT", description="what surrounds a picture in the (not transposed) convolutions: zeros or a mirror"
+    )
+    dropout: bool = Field(False, description="dropout of 0.5 in the decoder, at prediction too (the paper's noise)")
+    skip_connections: bool = Field(True, description="U-Net; false: the paper's encoder-decoder")
+
+
+class TrainSettings(GeneratorSettings):
+    """All that changes what training learns."""
+
+    epoch_num: Positive = Field(200, description="epochs to train")
+    n_epochs: Annotated[int, Field(ge=0)] = Field(100, description="epochs at the full learning rate")
+    n_epochs_decay: Annotated[int, Field(ge=0)] = Field(
+        100, description="further epochs over which the rate falls linearly to 0"
+    )
+    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(0.0002, description="Adam's learning rate")
+    beta1: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="Adam's decay of the first moment")
+    beta2: Annotated[float, Field(ge=0, lt=1)] = Field(0.999, description="Adam's decay of the second moment")
+    batch_size: Positive = Field(1, description="pairs a step (over all workers together)")
+    load_size: Positive = Field(286, description="training pictures are enlarged to this before the random crop")
+    train_pic_size: Positive = Field(256, description="width and height that training sees, in pixels")
+    lambda_gan: NotNegative = Field(0.5, description="weight of the generator's adversarial loss (the paper: 1)")
+    lambda_dis: NotNegative = Field(0.5, description="weight of the discriminator's loss")
+    lambda_l1: NotNegative = Field(100.0, description="weight of the generator's L1 loss")
+    d_in_planes: Positive = Field(6, description="channels of the discriminator's input: both pictures")
+    d_ndf: Positive = Field(64, description="filters of the discriminator's first convolution")
+    d_layers: Annotated[int, Field(ge=0, le=6)] = Field(
+        3, description="PatchGAN's inner layers: 0, 1, 3, 5 judge patches of 1, 16, 70, 286 pixels"
+    )
+    conditional: bool = Field(True, description="the discriminator sees the input too; false: only the output")
+    init_type: Literal["normal", "xavier", "constant"] = Field("normal", description="how weights start")
+    init_gain: NotNegative = Field(0.02, description="scale of the starting weights")
+    update_order: Literal["simultaneous", "alternating"] = Field(
+        "simultaneous",
+        description="both gradients at the same weights (reference), or the discriminator first (paper)",
+    )
+    direction: Direction = Field("AtoB", description="which half is the input: AtoB the left, BtoA the right")
+    jitter: bool = Field(True, description="enlarge to load_size and crop train_pic_size at random")
+    flip: bool = Field(True, description="mirror every other pair, left to right, at random")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of weights, order, crops, flips, dropout")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "TrainSettings":
+        _check_size("train_pic_size", self.train_pic_size, self.g_layers)
+        if self.jitter and self.load_size < self.train_pic_size:
+            raise ValueError(
+                f"load_size ({self.load_size}) is smaller than train_pic_size ({self.train_pic_size}): "
+                "raise it, or set jitter: false"
+            )
+        if self.epoch_num > self.n_epochs + self.n_epochs_decay:
+            raise ValueError(
+                f"epoch_num ({self.epoch_num}) is more than n_epochs + n_epochs_decay "
+                f"({self.n_epochs} + {self.n_epochs_decay}): the learning rate is 0 from there on"
+            )
+        return self
+
+
+class PredictSettings(GeneratorSettings):
+    """All that changes what a trained generator predicts."""
+
+    val_pic_size: Positive = Field(256, description="width and height of predictions, in pixels")
+    predict_split: Split = Field("val", description="the split whose inputs are predicted")
+    direction: Direction = Field("AtoB", description="which half is the input: AtoB the left, BtoA the right")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of dropout, where there is any")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "PredictSettings":
+        _check_size("val_pic_size", self.val_pic_size, self.g_layers)
+        return self
+
+
+class WhereSettings(Strict):
+    """Where and how work is done; none of these changes a finished result or reruns a job."""
+
+    device_target: Literal["CPU", "GPU", "Ascend"] = Field("CPU", description="what trains and predicts")
+    device_num: Positive = Field(1, description="workers that train side by side")
+    save_minutes: Annotated[float, Field(gt=0)] = Field(
+        5.0, description="minutes between saved states within an epoch, from which training resumes"
+    )
+
+
+def _check_size(key: str, size: int, g_layers: int) -> None:
+    if size % 2**g_layers:
+        raise ValueError(
+            f"{key} ({size}) is no multiple of 2^g_layers ({2**g_layers}): "
+            f"the U-Net halves a picture g_layers ({g_layers}) times"
+        )
