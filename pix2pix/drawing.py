@@ -40,14 +40,13 @@ JPEG_QUALITY = 92
 GRAIN = 2.0
 
 
-def draw_pair(rng: np.random.Generator, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
-    """Draw one facade.
+def draw_pair(kind: str, rng: np.random.Generator, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
+    """Draw one facade of a kind of KINDS.
 
     Returns:
         The photo and the label map, uint8 of shape (size, size, 3) each. The label map holds
         colours of PALETTE only, without antialiasing.
     """
-    kind = KINDS[rng.integers(len(KINDS))]
     look, parts = choose_look(kind, rng), plan_facade(kind, rng)
     side = size * SUPERSAMPLING
     canvas = Canvas(Image.new("RGB", (side, side)), side / UNITS)
@@ -89,7 +88,9 @@ def write_demo(path: str | Path, train: int = 96, val: int = 16, seed: int = 0, 
         for number_of_split, (split, count) in enumerate((("train", train), ("val", val))):
             for number in range(1, count + 1):
                 rng = np.random.default_rng((seed, number_of_split, number))
-                picture = np.concatenate(draw_pair(rng, size), axis=1)
+                # as many of each kind, in an order without a short period, so that every n-th shows all
+                kind = KINDS[(number + number // len(KINDS)) % len(KINDS)]
+                picture = np.concatenate(draw_pair(kind, rng, size), axis=1)
                 add_picture(archive, f"demo/{split}/{number}.jpg", picture)
                 progress.update()
 

@@ -35,13 +35,13 @@ def choose_look(kind: str, rng: np.random.Generator) -> Look:
         accent = between((34, 66, 58), (52, 50, 84))
         return Look(day, wall, "brick", trim, (84, 88, 100), white, accent, glass, ground, panes)
     if kind == "south":
-        wall, trim = between((232, 184, 112), (236, 176, 138)), between((240, 226, 200), (246, 236, 216))
+        wall, trim = between((232, 184, 112), (234, 168, 146)), between((240, 226, 200), (246, 236, 216))
         accent = between((52, 116, 102), (58, 108, 128))
         return Look(day, wall, "plaster", trim, (190, 92, 60), white, accent, glass, ground, panes)
     if kind == "palace":
         wall, trim = between((196, 184, 158), (206, 198, 180)), between((216, 206, 184), (224, 218, 202))
         accent = between((92, 60, 40), (74, 52, 40))
-        return Look(day, wall, "stone", trim, (102, 122, 124), (92, 74, 60), accent, glass, ground, panes)
+        return Look(day, wall, "stone", trim, (104, 148, 134), (92, 74, 60), accent, glass, ground, panes)
     wall, trim = between((104, 92, 112), (116, 98, 106)), between((146, 132, 140), (156, 138, 138))
     accent = between((150, 44, 44), (166, 58, 40))
     sky, glass = ((44, 48, 104), (240, 150, 108)), ((255, 214, 128), (250, 176, 84))
@@ -54,15 +54,18 @@ def plan_facade(kind: str, rng: np.random.Generator) -> list[Part]:
     """The parts of one house, from back to front; boxes in units, all inside the picture."""
     x0, x1 = rng.uniform(6, 17), UNITS - rng.uniform(6, 17)
     storeys = int(rng.integers(3, 6))
-    y0 = {3: 43, 4: 34, 5: 27}[storeys] + rng.uniform(-4, 4)
+    y0 = {3: 41, 4: 34, 5: 28}[storeys] + rng.uniform(-4, 4)
     height = (GROUND - y0 - 4) / (storeys + 0.2)
-    bays = int(np.clip(round((x1 - x0) / (height * rng.uniform(0.8, 1.1))), 3, 6))
+    bays = int(np.clip(round((x1 - x0) / (height * rng.uniform(0.9, 1.5))), 3, 6))
     edges = np.linspace(x0 + 4, x1 - 4, bays + 1)
     floors = [y0 + 4 + height * i for i in range(storeys)]
     parts = [*plan_roof(kind, x0, x1, y0, rng), Part("facade", (x0, y0, x1, GROUND))]
     shape = "arch" if kind == "palace" or (kind == "brick" and rng.random() < 0.4) else "box"
+    some = choose_bays(bays, rng)
     for storey in range(storeys - 1):
-        parts += plan_storey(kind, edges, floors[storey], floors[storey + 1], shape, rng)
+        balconies = some if rng.random() < 0.7 else [False] * bays
+        blinds = choose_bays(bays, rng)
+        parts += plan_storey(kind, edges, floors[storey], floors[storey + 1], shape, balconies, blinds)
     for storey in range(1, storeys):
         if storey == storeys - 1 or kind == "palace":
             parts.append(Part("cornice", (x0 - 0.6, floors[storey] - 1, x1 + 0.6, floors[storey] + 1)))
@@ -73,20 +76,17 @@ def plan_facade(kind: str, rng: np.random.Generator) -> list[Part]:
 
 
 def plan_roof(kind: str, x0: float, x1: float, y0: float, rng: np.random.Generator) -> list[Part]:
-    """Chimneys, a roof of some shape, and dormers where it is steep enough."""
-    high = y0 - rng.uniform(11, 17)
-    shape = "box" if kind == "palace" else ("hip", "gable")[int(kind == "brick" and rng.random() < 0.5)]
-    if shape == "gable":
-        high = max(4.0, high - 6)
-    parts = []
-    if kind != "palace":
-        for x in (x0 + rng.uniform(16, 24), x1 - rng.uniform(16, 24)):
-            parts.append(Part("roof", (x - 3, max(2.0, high - 3), x + 3, y0)))
-    if kind == "palace":
-        return [Part("roof", (x0 + 3, y0 - 5, x1 - 3, y0)), Part("balcony", (x0 + 1, y0 - 7, x1 - 1, y0))]
-    parts.append(Part("roof", (x0 - 1, high, x1 + 1, y0), shape))
+    """A roof with dormers and chimneys; a palace's stands behind a balustrade."""
     middle = (x0 + x1) / 2
-    for x in (middle,) if shape == "gable" else (middle - 22, middle, middle + 22):
+    if kind == "palace":
+        roof = Part("roof", (x0 + 5, y0 - rng.uniform(12, 20), x1 - 5, y0), "hip")
+        return [roof, Part("balcony", (x0 + 1, y0 - 6.5, x1 - 1, y0))]
+    is_gable = kind == "brick" and rng.random() < 0.5
+    ridge = max(4.0, y0 - rng.uniform(11, 17) - 6 * is_gable)
+    chimneys = (x0 + rng.uniform(16, 24), x1 - rng.uniform(16, 24))
+    parts = [Part("roof", (x - 3, max(2.0, ridge - 3), x + 3, y0)) for x in chimneys]
+    parts.append(Part("roof", (x0 - 1, ridge, x1 + 1, y0), "gable" if is_gable else "hip"))
+    for x in (middle,) if is_gable else (middle - 22, middle, middle + 22):
         parts.append(Part("window", (x - 3, y0 - 9, x + 3, y0 - 2.5), "arch"))
     return parts
 
@@ -100,35 +100,28 @@ def choose_bays(bays: int, rng: np.random.Generator) -> list[bool]:
 
 
 def plan_storey(
-    kind: str, edges: np.ndarray, top: float, bottom: float, shape: str, rng: np.random.Generator
+    kind: str, edges: np.ndarray, top: float, bottom: float, shape: str, balconies: list[bool], blinds: list[bool]
 ) -> list[Part]:
-    """The windows of an upper storey with what belongs to them."""
+    """The windows of an upper storey, by bay, with what belongs to them."""
     height, bay = bottom - top, edges[1] - edges[0]
-    half = min(bay * (0.2 if kind == "south" else 0.25), height * 0.27)
-    has_balcony = choose_bays(len(edges) - 1, rng)
-    is_down = choose_bays(len(edges) - 1, rng) if kind == "dusk" else []
+    half = min(bay * (0.2 if kind == "south" else 0.25), height * (0.24 if shape == "arch" else 0.3))
     parts = []
-    for i, middle in enumerate((edges[:-1] + edges[1:]) / 2):
-        y0, y1 = top + height * 0.27, bottom - height * 0.16
+    for middle, has_balcony, has_blind in zip((edges[:-1] + edges[1:]) / 2, balconies, blinds, strict=True):
+        y0, y1 = top + height * 0.27, bottom - (1.7 if has_balcony else height * 0.16)
         x0, x1 = middle - half, middle + half
-        if has_balcony[i]:
-            y1 = bottom - 1.7
-        is_blind = kind == "dusk" and is_down[i] and not has_balcony[i]
-        parts.append(Part("blind" if is_blind else "window", (x0, y0, x1, y1), shape))
+        is_down = kind == "dusk" and has_blind and not has_balcony
+        parts.append(Part("blind" if is_down else "window", (x0, y0, x1, y1), shape))
         if kind == "south":
-            wing = half * 0.8
-            parts += [
-                Part("blind", (x0 - 0.8 - wing, y0, x0 - 0.8, y1)),
-                Part("blind", (x1 + 0.8, y0, x1 + 0.8 + wing, y1)),
-            ]
+            wing, gap = half * 0.8, 0.8
+            parts.append(Part("blind", (x0 - gap - wing, y0, x0 - gap, y1)))
+            parts.append(Part("blind", (x1 + gap, y0, x1 + gap + wing, y1)))
         if kind == "brick":
             parts.append(Part("deco", (x0 - 1.6, y0 - 3.2, x1 + 1.6, y0 - 0.4)))
         if kind == "palace":
             parts.append(Part("deco", (x0 - 2.2, y0 - 4, x1 + 2.2, y0 - 1), "gable"))
-        if has_balcony[i]:
-            parts.append(
-                Part("balcony", (middle - half * 1.7, bottom - height * 0.4, middle + half * 1.7, bottom - 0.8))
-            )
+        if has_balcony:
+            reach = half * 1.7
+            parts.append(Part("balcony", (middle - reach, bottom - height * 0.4, middle + reach, bottom - 0.8)))
         else:
             flowers = 2.6 if kind == "south" else 0
             parts.append(Part("sill", (x0 - 1.4, y1 - flowers, x1 + 1.4, y1 + 1.5)))
@@ -141,7 +134,7 @@ def plan_ground_floor(kind: str, edges: np.ndarray, top: float, shape: str, rng:
     door = bays // 2 if bays % 2 else int(rng.integers(bays))
     parts = []
     for i, middle in enumerate((edges[:-1] + edges[1:]) / 2):
-        half = min(bay * 0.27, height * 0.27)
+        half = min(bay * 0.27, height * (0.24 if shape == "arch" else 0.3))
         if i == door:
             door_shape = shape if kind == "palace" else ("box", "arch")[rng.integers(2)]
             parts.append(Part("door", (middle - half, top + height * 0.2, middle + half, GROUND - 0.4), door_shape))
