@@ -4,7 +4,7 @@ CORES ?= 2
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint reference clean
 
 demo: .venv/installed
 	snakemake --cores $(CORES) demo
@@ -23,6 +23,10 @@ lint: .venv/installed
 	$(BIN)/pip install --quiet --requirement requirements.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+# what is derived from the settings: the schema and docs/parameters.md
+reference: .venv/installed
+	python -m pix2pix.reference
 
 clean:
 	rm -rf .venv .snakemake

@@ -2,7 +2,7 @@
 
 import difflib
 from dataclasses import dataclass
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError, create_model
 
@@ -10,6 +10,9 @@ from pix2pix.errors import InputError
 from pix2pix.settings import DatasetSettings, Name, PredictSettings, Strict, TrainSettings, WhereSettings
 
 STAGES = (TrainSettings, PredictSettings, WhereSettings)
+# a run's name is a target beside these
+RULES = {"all", "benchmarks", "draw_demo", "download", "extract", "mindrecord"}
+RULES |= {"train", "predict", "evaluate", "summarize"}
 BENCHMARKS = ("facades", "cityscapes", "maps", "night2day", "edges2shoes", "edges2handbags")
 
 
@@ -17,7 +20,7 @@ def _optional_fields() -> dict[str, Any]:
     fields = {name: field for stage in STAGES for name, field in stage.model_fields.items()}
     return {
         name: (
-            Optional[Annotated[(field.annotation, *field.metadata, Field())]],
+            Annotated[(field.annotation, *field.metadata, Field())] | None,
             Field(None, description=field.description),
         )
         for name, field in fields.items()
@@ -58,11 +61,15 @@ class Run:
     where: WhereSettings
 
 
-def read_config(config: dict[str, Any]) -> tuple[Config, dict[str, Run]]:
+def read_config(config: dict[str, Any]) -> tuple[Config, dict[str, Run], list[str]]:
     """Check the whole configuration and resolve every run.
 
     A run's parameters are, from weakest to strongest: built-in defaults, `defaults`, the dataset's
     direction, jitter and flip, the run's own entry, the top level (so `--config lr=0.001` wins).
+
+    Returns:
+        the configuration, its runs by name, and a note for each run that had to be left out because
+        the top level does not fit it (`--config epoch_num=50` and the demo's short schedule).
 
     Raises:
         InputError: with a line for each mistake, naming the key, the value and what is allowed.
@@ -71,41 +78,42 @@ def read_config(config: dict[str, Any]) -> tuple[Config, dict[str, Run]]:
         settings = Config.model_validate(config)
     except ValidationError as error:
         raise InputError("\n".join(_explain(e, ()) for e in error.errors())) from None
-    runs = {name: _resolve(settings, name) for name in settings.runs}
+    for name in RULES & settings.runs.keys():
+        raise InputError(f"config: runs.{name}: is the name of a rule; choose another")
     for name in settings.all:
-        if name not in runs:
-            raise InputError(f"config: all: no run is named {name!r}{_nearest(name, runs)}")
-    return settings, runs
+        if name not in settings.runs:
+            raise InputError(f"config: all: no run is named {name!r}{_nearest(name, settings.runs)}")
+    runs, notes = {}, []
+    for name in settings.runs:
+        _resolve(settings, name, {})
+        try:
+            runs[name] = _resolve(settings, name, _set(settings))
+        except InputError as error:
+            notes.append(f"{error} (this run is left out)")
+    if not runs and notes:
+        raise InputError(notes[0])
+    return settings, runs, notes
 
 
-def _resolve(config: Config, name: str) -> Run:
+def _resolve(config: Config, name: str, top_level: dict[str, Any]) -> Run:
     entry = config.runs[name]
     dataset_name = entry.dataset or name
     if dataset_name not in config.datasets:
-        raise InputError(
-            f"config: runs.{name}.dataset: no dataset is named {dataset_name!r}{_nearest(dataset_name, config.datasets)}"
-        )
+        near = _nearest(dataset_name, config.datasets)
+        raise InputError(f"config: runs.{name}.dataset: no dataset is named {dataset_name!r}{near}")
     dataset = config.datasets[dataset_name]
-    layers = (
-        _set(config.defaults),
-        {key: getattr(dataset, key) for key in ("direction", "jitter", "flip")},
-        _set(entry),
-        _set(config),
-    )
-    values = {key: value for layer in layers for key, value in layer.items()}
-    stages = []
-    for stage in STAGES:
-        try:
-            stages.append(stage(**{k: v for k, v in values.items() if k in stage.model_fields}))
-        except ValidationError as error:
-            raise InputError("\n".join(_explain(e, ("runs", name)) for e in error.errors())) from None
-    predict = stages[1]
+    of_dataset = {key: getattr(dataset, key) for key in ("direction", "jitter", "flip")}
+    values = _set(config.defaults) | of_dataset | _set(entry) | top_level
+    try:
+        train, predict, where = (stage(**{k: values[k] for k in stage.model_fields if k in values}) for stage in STAGES)
+    except ValidationError as error:
+        raise InputError("\n".join(_explain(e, ("runs", name)) for e in error.errors())) from None
     if predict.predict_split not in dataset.splits:
         raise InputError(
             f"config: runs.{name}.predict_split: dataset {dataset_name} has no split {predict.predict_split!r}; "
             f"it has {', '.join(dataset.splits)}"
         )
-    return Run(name, dataset_name, entry.ckpt, *stages)
+    return Run(name, dataset_name, entry.ckpt, train, predict, where)
 
 
 def _set(model: BaseModel) -> dict[str, Any]:

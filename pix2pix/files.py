@@ -28,7 +28,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         else:
             with open(scratch, "rb") as written:
                 os.fsync(written.fileno())
-        os.replace(scratch, path)
+        scratch.replace(path)
     finally:
         remove(scratch)
 

@@ -7,13 +7,22 @@ so that a change reruns that stage and no other.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Split = Literal["train", "val", "test"]
 Direction = Literal["AtoB", "BtoA"]
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def _grey_or_rgb(planes: int) -> int:
+    if planes not in (1, 3):
+        raise ValueError("must be 1 (grey) or 3 (RGB)")
+    return planes
+
+
+Planes = Annotated[int, AfterValidator(_grey_or_rgb)]
 
 
 class Strict(BaseModel):
@@ -57,8 +66,8 @@ class DatasetSettings(Strict):
 class GeneratorSettings(Strict):
     """The U-Net generator; a checkpoint fits only networks of the same settings."""
 
-    g_in_planes: Positive = Field(3, description="channels of the generator's input")
-    g_out_planes: Positive = Field(3, description="channels of the generator's output")
+    g_in_planes: Planes = Field(3, description="channels of the generator's input: 3, or 1 for grey")
+    g_out_planes: Planes = Field(3, description="channels of the generator's output: 3, or 1 for grey")
     g_ngf: Positive = Field(64, description="filters of the generator's first convolution")
     g_layers: Annotated[int, Field(ge=2, le=10)] = Field(
         8, description="down- (and up-) convolutions of the U-Net; pictures are multiples of 2^g_layers wide"
@@ -83,7 +92,7 @@ class TrainSettings(GeneratorSettings):
     lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(0.0002, description="Adam's learning rate")
     beta1: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="Adam's decay of the first moment")
     beta2: Annotated[float, Field(ge=0, lt=1)] = Field(0.999, description="Adam's decay of the second moment")
-    batch_size: Positive = Field(1, description="pairs a step (over all workers together)")
+    batch_size: Positive = Field(1, description="pairs a step on each worker")
     load_size: Positive = Field(286, description="training pictures are enlarged to this before the random crop")
     train_pic_size: Positive = Field(256, description="width and height that training sees, in pixels")
     lambda_gan: NotNegative = Field(0.5, description="weight of the generator's adversarial loss (the paper: 1)")
@@ -114,6 +123,9 @@ class TrainSettings(GeneratorSettings):
                 f"load_size ({self.load_size}) is smaller than train_pic_size ({self.train_pic_size}): "
                 "raise it, or set jitter: false"
             )
+        seen = self.g_in_planes * self.conditional + self.g_out_planes
+        if self.d_in_planes != seen:
+            raise ValueError(f"d_in_planes ({self.d_in_planes}) must be {seen}, as conditional is {self.conditional}")
         if self.epoch_num > self.n_epochs + self.n_epochs_decay:
             raise ValueError(
                 f"epoch_num ({self.epoch_num}) is more than n_epochs + n_epochs_decay "
@@ -144,6 +156,7 @@ class WhereSettings(Strict):
     save_minutes: Annotated[float, Field(gt=0)] = Field(
         5.0, description="minutes between saved states within an epoch, from which training resumes"
     )
+    save_epoch_freq: Positive = Field(50, description="epochs between generators kept in snapshots/")
 
 
 def _check_size(key: str, size: int, g_layers: int) -> None:

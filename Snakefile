@@ -1,0 +1,42 @@
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/train.smk"
+include: "rules/evaluate.smk"
+
+
+localrules:
+    all,
+    benchmarks,
+
+
+rule all:
+    default_target: True
+    input:
+        everything_of(CONFIG.all),
+        "results/summary.csv",
+        "results/summary.html",
+
+
+rule benchmarks:
+    input:
+        everything_of(BENCHMARKS),
+        "results/benchmarks.csv",
+        "results/benchmarks.html",
+
+
+for run_name in RUNS:
+
+    rule:
+        name:
+            run_name
+        input:
+            everything_of([run_name]),
+        localrule: True

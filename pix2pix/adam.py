@@ -1,0 +1,46 @@
+"""Adam with all of its state in named parameters, so that a saved state is the whole of it."""
+
+import mindspore as ms
+from mindspore import Parameter, ParameterTuple, Tensor, nn, ops
+
+
+class Adam(nn.Cell):
+    """Adam (Kingma and Ba 2015, algorithm 1 in the efficient form of section 2) by MindSpore's fused kernel.
+
+    Args:
+        parameters: what is trained.
+        prefix: stands before the names of the moments, so that two optimizers differ.
+        beta1, beta2: decay of the first and second moments, in [0, 1).
+    """
+
+    def __init__(self, parameters: list[Parameter], prefix: str, beta1: float, beta2: float):
+        super().__init__()
+        self.trained = ParameterTuple(parameters)
+        self.first = self.trained.clone(prefix=f"{prefix}.m", init="zeros")
+        self.second = self.trained.clone(prefix=f"{prefix}.v", init="zeros")
+        self.power1 = Parameter(Tensor(1.0, ms.float32), name=f"{prefix}.beta1_power")
+        self.power2 = Parameter(Tensor(1.0, ms.float32), name=f"{prefix}.beta2_power")
+        self.beta1 = Tensor(beta1, ms.float32)
+        self.beta2 = Tensor(beta2, ms.float32)
+        self.epsilon = Tensor(1e-8, ms.float32)
+        self.update = ops.Adam()
+
+    def construct(self, gradients, lr):
+        power1 = self.power1 * self.beta1
+        power2 = self.power2 * self.beta2
+        self.power1 = power1
+        self.power2 = power2
+        for i in range(len(self.trained)):
+            self.update(
+                self.trained[i],
+                self.first[i],
+                self.second[i],
+                power1,
+                power2,
+                lr,
+                self.beta1,
+                self.beta2,
+                self.epsilon,
+                gradients[i],
+            )
+        return lr

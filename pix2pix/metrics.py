@@ -1,0 +1,95 @@
+"""How far predictions are from their targets: L1, PSNR and SSIM on 8-bit pictures."""
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.stats import bootstrap
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from pix2pix.errors import InputError
+from pix2pix.files import replacing
+
+RESAMPLES = 9999
+SSIM_SETTINGS = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+EXPLAINED = {
+    "l1": "mean absolute difference of 8-bit levels (0 to 255) over pixels and channels; lower is better",
+    "psnr": "peak signal-to-noise ratio in dB, peak 255; identical pictures have inf; higher is better",
+    "ssim": "structural similarity (Wang et al. 2004: Gaussian window of sigma 1.5, K1 0.01, K2 0.03), "
+    "mean over pixels and RGB channels, at most 1; higher is better",
+    "ci95": f"percentile bootstrap over the pictures' scores, {RESAMPLES} resamples, seed 0",
+}
+
+
+def compare(prediction: np.ndarray, target: np.ndarray) -> dict[str, float]:
+    """L1, PSNR and SSIM of two pictures, (H, W, 3) uint8, at least 11 pixels high and wide."""
+    difference = np.abs(prediction.astype(np.int16) - target)
+    identical = not difference.any()
+    return {
+        "l1": float(difference.mean()),
+        "psnr": math.inf if identical else float(peak_signal_noise_ratio(target, prediction, data_range=255)),
+        "ssim": float(structural_similarity(target, prediction, channel_axis=2, **SSIM_SETTINGS)),
+    }
+
+
+def read_prediction(folder: Path, name: str, size: int) -> np.ndarray:
+    """The prediction of input `name`, (size, size, 3) uint8.
+
+    Raises:
+        InputError: it is missing, damaged or of another size.
+    """
+    path = folder / f"{name}.png"
+    try:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture.convert("RGB"))
+    except OSError as error:
+        wrong = "missing" if isinstance(error, FileNotFoundError) else "damaged"
+        raise InputError(f"{path}: the prediction is {wrong}; delete {folder} and predict again") from None
+    if pixels.shape != (size, size, 3):
+        height, width = pixels.shape[:2]
+        raise InputError(f"{path}: {width}x{height} pixels, not {size}x{size}; delete {folder} and predict again")
+    return pixels
+
+
+def summarise(scores: list[float]) -> dict[str, object]:
+    """Mean, standard deviation (n - 1) and 95 % bootstrap interval of the mean; null where n is too small."""
+    values = np.array(scores)
+    if len(values) < 2 or not np.isfinite(values).all() or np.ptp(values) == 0:
+        mean = float(values.mean())
+        return {"mean": mean, "std": 0.0 if len(values) > 1 and np.isfinite(mean) else None, "ci95": None}
+    interval = bootstrap(
+        (values,), np.mean, n_resamples=RESAMPLES, method="percentile", batch=100, rng=np.random.default_rng(0)
+    ).confidence_interval
+    return {
+        "mean": float(values.mean()),
+        "std": float(values.std(ddof=1)),
+        "ci95": [float(interval.low), float(interval.high)],
+    }
+
+
+def write_metrics(rows: list[dict], facts: dict[str, object], csv_path: Path, json_path: Path) -> None:
+    """metrics.csv, a row a picture, and metrics.json: n, mean, standard deviation, interval and settings.
+
+    Args:
+        rows: name, l1, psnr, ssim of each picture.
+        facts: what the scores hold for (run, dataset, split, direction, ...), put before them.
+    """
+    names = [column for column in rows[0] if column != "name"]
+    scores = {name: summarise([row[name] for row in rows]) for name in names}
+    report = facts | {"n": len(rows), "metrics": scores, "definitions": EXPLAINED}
+    with replacing(csv_path) as scratch, open(scratch, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    with replacing(json_path) as scratch:
+        scratch.write_text(json.dumps(_plain(report), indent=2, allow_nan=False) + "\n")
+
+
+def _plain(value: object) -> object:
+    """JSON knows no infinity: it becomes the string "inf"."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return "inf" if value == math.inf else value

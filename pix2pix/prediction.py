@@ -1,0 +1,63 @@
+"""Predictions of a trained generator over a split, as pictures."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from PIL import Image
+
+from pix2pix.checkpoint import load_network
+from pix2pix.files import replacing
+from pix2pix.grid import write_grid
+from pix2pix.loader import to_array, to_pixels, whole_pairs
+from pix2pix.networks import Generator, compile_forward
+from pix2pix.pages import write_gallery
+from pix2pix.progress import Progress
+from pix2pix.records import count
+from pix2pix.settings import PredictSettings
+
+PAIRS_IN_GRID = 8
+
+
+def generate(
+    settings: PredictSettings, ckpt: Path, files: list[Path]
+) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield name, input, prediction and target of every pair, pictures (S, S, 3) uint8.
+
+    One picture at a time, normalised by its own statistics as in training (Isola et al. 2017, section 3.4).
+
+    Raises:
+        InputError: the checkpoint is damaged or of another network, or the records are damaged.
+    """
+    generator = Generator(settings, settings.val_pic_size)
+    load_network(generator, ckpt)
+    forward = compile_forward(generator)
+    for number, (name, x, y) in enumerate(whole_pairs(files, settings.val_pic_size, settings.direction)):
+        generator.draw_dropout(settings.seed, number)
+        batch = to_array(Image.fromarray(x), settings.g_in_planes)[np.newaxis]
+        yield name, x, to_pixels(forward(ms.Tensor(batch)).asnumpy()[0]), y
+
+
+def predict(run: str, settings: PredictSettings, ckpt: Path, files: list[Path], folder: Path) -> int:
+    """Write one PNG an input, grid.png and index.html to `folder`, all or nothing; return the number of pairs."""
+    pairs = count(files)
+    in_grid = set(np.linspace(0, pairs - 1, min(PAIRS_IN_GRID, pairs)).astype(int).tolist())
+    names, rows = [], []
+    with replacing(folder) as scratch:
+        for kind in ("input", "target"):
+            (scratch / kind).mkdir(parents=True)
+        generated = generate(settings, ckpt, files)
+        with Progress(generated, total=pairs, desc=f"predicting {run}", unit="picture") as bar:
+            for name, x, fake, y in bar:
+                for picture, place in ((x, "input/"), (fake, ""), (y, "target/")):
+                    Image.fromarray(picture).save(scratch / f"{place}{name}.png")
+                if len(names) in in_grid:
+                    rows.append((name, x, fake, y))
+                names.append(name)
+        write_grid(rows, scratch / "grid.png")
+        facts = {key: str(value) for key, value in settings}
+        write_gallery(scratch, run, {"checkpoint": ckpt.name} | facts, names)
+    print(f"{pairs} predictions in {folder}", file=sys.stderr)
+    return pairs

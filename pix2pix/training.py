@@ -1,0 +1,205 @@
+"""The training of one run, from the first step or from wherever it was left."""
+
+import csv
+import math
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import mindspore as ms
+
+from pix2pix.checkpoint import save_network
+from pix2pix.curves import write_loss_curves
+from pix2pix.errors import InputError
+from pix2pix.files import remove, replacing
+from pix2pix.grid import write_grid
+from pix2pix.loader import batches, plan_epoch, to_pixels
+from pix2pix.progress import Progress
+from pix2pix.records import count
+from pix2pix.schedule import learning_rate
+from pix2pix.settings import TrainSettings, WhereSettings
+from pix2pix.state import Position, fingerprint, forget, locked, resume, save_state
+from pix2pix.step import Trainer
+
+HISTORY_COLUMNS = ("epoch", "step", "lr", "d_loss", "g_loss", "g_gan", "g_l1", "seconds")
+PAIRS_SHOWN = 4
+SECONDS_BETWEEN_LOSSES = 1.0
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where training writes: checkpoints, a picture an epoch, loss curves, and what it resumes from."""
+
+    ckpt: Path
+    fakeimg: Path
+    loss_show: Path
+    state: Path
+
+    @property
+    def history(self) -> Path:
+        """The losses, a row an epoch."""
+        return self.loss_show.parent / "history.csv"
+
+
+class StopRequest:
+    """Takes SIGTERM and SIGINT in, so that training can save its state before it ends."""
+
+    def __init__(self):
+        self.signal = 0
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._take)
+
+    def _take(self, number: int, _frame: object) -> None:
+        self.signal = number
+
+
+def train(settings: TrainSettings, where: WhereSettings, files: list[Path], folders: Folders) -> int:
+    """Train to the end of epoch_num and write both networks' checkpoints to `folders.ckpt`.
+
+    The same settings, data and number of threads give the same bytes, however often the training
+    was killed and begun again.
+
+    Returns:
+        0, or the number of the signal that stopped it (its state is then saved).
+
+    Raises:
+        InputError: damaged records, another process at work in the folder, a loss that is not finite.
+    """
+    stop = StopRequest()
+    with locked(folders.state):
+        pairs = count(files)
+        trainer = Trainer(settings)
+        mark = fingerprint(settings, files, where.device_num)
+        position = resume(folders.state, trainer.parameters(), settings, mark)
+        if position is None:
+            position = Position()
+            start_afresh(folders)
+        steps = math.ceil(pairs / settings.batch_size)
+        done = (position.epoch - 1) * steps + position.step
+        with Progress(
+            total=settings.epoch_num * steps,
+            initial=done,
+            bar_format="{desc} | {percentage:3.0f}% |{bar:12}| {elapsed}, {remaining} left{postfix}",
+        ) as bar:
+            while position.epoch <= settings.epoch_num:
+                run = Epoch(trainer, settings, where, files, folders, position, mark, pairs, steps)
+                if not train_epoch(run, bar, stop):
+                    save_state(folders.state, trainer.parameters(), position, mark)
+                    print(f"stopped by signal {stop.signal}: state saved, the same command resumes", file=sys.stderr)
+                    return stop.signal
+                finish_epoch(run)
+        for name, network in (("Generator", trainer.generator), ("Discriminator", trainer.discriminator)):
+            save_network(network, name.lower(), folders.ckpt / f"{name}_{settings.epoch_num}.ckpt")
+    return 0
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What the steps of an epoch need; `position` moves with them."""
+
+    trainer: Trainer
+    settings: TrainSettings
+    where: WhereSettings
+    files: list[Path]
+    folders: Folders
+    position: Position
+    mark: dict
+    pairs: int
+    steps: int
+
+
+def train_epoch(run: Epoch, bar: Progress, stop: StopRequest) -> bool:
+    """Do the steps that are left of the epoch; False if a signal asked to stop before its end."""
+    settings, position, trainer = run.settings, run.position, run.trainer
+    plan = plan_epoch(run.pairs, position.epoch, settings)
+    size = settings.batch_size
+    left = [list(range(at, min(at + size, run.pairs))) for at in range(position.step * size, run.pairs, size)]
+    lr = ms.Tensor(learning_rate(position.epoch, settings), ms.float32)
+    started = saved = shown = time.monotonic()
+    before, shown_at = position.seconds, position.step
+    for x, y in batches(run.files, plan, left, settings):
+        trainer.generator.draw_dropout(settings.seed, position.epoch, position.step)
+        trainer.step(ms.Tensor(x), ms.Tensor(y), lr)
+        position.step += 1
+        now = time.monotonic()
+        position.seconds = before + now - started
+        bar.update(1)
+        if now - shown >= SECONDS_BETWEEN_LOSSES or position.step == run.steps:
+            means = check_finite(trainer.take_loss_means(position.step), run)
+            pace = 1000 * (now - shown) / (position.step - shown_at)
+            where = f"epoch {position.epoch}/{settings.epoch_num} step {position.step}/{run.steps}"
+            bar.set_description_str(where, refresh=False)
+            bar.set_postfix_str(f"{pace:.0f} ms/step, D {means['d_loss']:.3f}, G {means['g_loss']:.3f}", refresh=False)
+            shown, shown_at = now, position.step
+        if stop.signal:
+            return False
+        if now - saved >= 60 * run.where.save_minutes:
+            check_finite(trainer.take_loss_means(position.step), run)
+            save_state(run.folders.state, trainer.parameters(), position, run.mark)
+            saved = time.monotonic()
+    return True
+
+
+def check_finite(means: dict[str, float], run: Epoch) -> dict[str, float]:
+    """The means as they are.
+
+    Raises:
+        InputError: one is infinite or no number; the state saved last stays as it is.
+    """
+    if not all(map(math.isfinite, means.values())):
+        raise InputError(
+            f"training: the loss is no longer finite (epoch {run.position.epoch}, step {run.position.step}: {means}); "
+            f"the last good state is kept in {run.folders.state}; lower lr or check the pictures"
+        )
+    return means
+
+
+def finish_epoch(run: Epoch) -> None:
+    """Write the epoch's row, curves, picture and state, and move on to the next epoch."""
+    position, trainer, folders = run.position, run.trainer, run.folders
+    means = trainer.take_loss_means(run.steps)
+    row = {
+        "epoch": position.epoch,
+        "step": position.epoch * run.steps,
+        "lr": learning_rate(position.epoch, run.settings),
+    }
+    position.history.append(row | means | {"seconds": round(position.seconds, 3)})
+    write_history(position.history, folders.history)
+    write_loss_curves(folders.history, folders.loss_show / "loss.png")
+    show_generated(run)
+    trainer.reset_losses()
+    finished, position.epoch, position.step, position.seconds = position.epoch, position.epoch + 1, 0, 0.0
+    save_state(folders.state, trainer.parameters(), position, run.mark)
+    if finished % run.where.save_epoch_freq == 0 and finished < run.settings.epoch_num:
+        save_network(trainer.generator, "generator", folders.state.parent / "snapshots" / f"Generator_{finished}.ckpt")
+
+
+def write_history(history: list[dict[str, float]], path: Path) -> None:
+    """history.csv: a row an epoch with its learning rate, mean losses and seconds."""
+    with replacing(path) as scratch, open(scratch, "w", newline="") as file:
+        writer = csv.DictWriter(file, HISTORY_COLUMNS)
+        writer.writeheader()
+        writer.writerows(history)
+
+
+def show_generated(run: Epoch) -> None:
+    """A grid of the first training pairs as the generator now sees them: fake_img/epoch_0001.png."""
+    chosen = run.settings.model_copy(update={"jitter": False, "flip": False})
+    plan = plan_epoch(run.pairs, 1, chosen)
+    plan.order.sort()
+    shown = [[position] for position in range(min(PAIRS_SHOWN, run.pairs))]
+    rows = []
+    for [position], (x, y) in zip(shown, batches(run.files, plan, shown, chosen), strict=True):
+        fake = run.trainer.generate(ms.Tensor(x)).asnumpy()
+        rows.append((f"pair {position + 1}", to_pixels(x[0]), to_pixels(fake[0]), to_pixels(y[0])))
+    write_grid(rows, run.folders.fakeimg / f"epoch_{run.position.epoch:04d}.png", ("input", "generated", "target"))
+
+
+def start_afresh(folders: Folders) -> None:
+    """Clear what an earlier training with other settings left, so that nothing of it is taken for this one's."""
+    forget(folders.state)
+    remove(folders.history)
+    for folder in (folders.fakeimg, folders.loss_show, folders.state.parent / "snapshots"):
+        remove(folder)

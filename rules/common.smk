@@ -1,0 +1,116 @@
+import re
+import shlex
+import sys
+
+from snakemake.settings.types import DeploymentMethod
+
+from pix2pix.config import BENCHMARKS, read_config
+from pix2pix.errors import InputError
+from pix2pix.program import as_flags
+
+try:
+    CONFIG, RUNS, NOTES = read_config(config)
+except InputError as error:
+    print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)
+    sys.exit(1)
+for note in NOTES:
+    print(note, file=sys.stderr)
+HERE = shlex.quote(workflow.basedir)
+if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+    SCRIPTS = f"PYTHONPATH={HERE} python {HERE}/scripts"
+else:
+    SCRIPTS = f"{shlex.quote(sys.executable)} {HERE}/scripts"
+# what a program prints goes to the terminal and to its log; tee outlives the signals on which training saves its state
+LOG_TO = """2>&1 | sh -c 'trap "" INT TERM; exec tee "$0"'"""
+PAIRS_IN_A_SHARD = 20000
+DRAWN = [name for name, dataset in CONFIG.datasets.items() if dataset.drawn]
+DOWNLOADED = [name for name, dataset in CONFIG.datasets.items() if not dataset.drawn and not dataset.folder]
+SUMMARIES = {"summary": CONFIG.all, "benchmarks": BENCHMARKS}
+
+
+def one_of(names):
+    """A wildcard's pattern that matches these names and no other."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def everything_of(runs):
+    return expand("results/{run}/{result}", run=runs, result=["predict", "metrics.json", "metrics.csv"])
+
+
+def shards(dataset, split):
+    """The MindRecord files of a split: one, or several where it is large."""
+    pairs = CONFIG.datasets[dataset].splits[split] or 0
+    number = -(-pairs // PAIRS_IN_A_SHARD)
+    if number <= 1:
+        return [f"data/{dataset}/{split}.mindrecord"]
+    return [f"data/{dataset}/{split}-{shard}-of-{number}.mindrecord" for shard in range(1, number + 1)]
+
+
+def train_records(wildcards):
+    return shards(RUNS[wildcards.run].dataset, "train")
+
+
+def predict_records(wildcards):
+    run = RUNS[wildcards.run]
+    return shards(run.dataset, run.predict.predict_split)
+
+
+def checkpoint_of(wildcards):
+    """The generator that a run predicts with: trained here, or one of the user's own."""
+    run = RUNS[wildcards.run]
+    return run.ckpt or f"results/{run.name}/ckpt/Generator_{run.train.epoch_num}.ckpt"
+
+
+def train_flags(wildcards):
+    train = RUNS[wildcards.run].train
+    return as_flags(train.model_copy(update={"epoch_num": int(wildcards.epoch)}))
+
+
+def predict_flags(wildcards):
+    return as_flags(RUNS[wildcards.run].predict)
+
+
+def evaluate_flags(wildcards):
+    return f"--dataset {RUNS[wildcards.run].dataset} {predict_flags(wildcards)}"
+
+
+def mirror_flags(wildcards):
+    mirrors = CONFIG.datasets[wildcards.dataset].mirrors or CONFIG.mirrors
+    return " ".join(f"--mirror {shlex.quote(mirror)}" for mirror in mirrors)
+
+
+def checksum_flag(wildcards):
+    sha256 = CONFIG.datasets[wildcards.dataset].sha256
+    return f"--sha256 {sha256}" if sha256 else ""
+
+
+def drawn_flags(wildcards):
+    splits = CONFIG.datasets[wildcards.dataset].splits
+    return " ".join(f"--{split} {pairs}" for split, pairs in splits.items())
+
+
+def split_flags(wildcards):
+    splits = CONFIG.datasets[wildcards.dataset].splits
+    return " ".join(split if pairs is None else f"{split}={pairs}" for split, pairs in splits.items())
+
+
+def pictures_source(wildcards):
+    """The archive, or the split folders of a dataset on disk."""
+    dataset = CONFIG.datasets[wildcards.dataset]
+    if dataset.folder:
+        return [f"{dataset.folder.rstrip('/')}/{split}" for split in dataset.splits]
+    return f"data/{wildcards.dataset}.tar.gz"
+
+
+def source_argument(wildcards):
+    return shlex.quote(CONFIG.datasets[wildcards.dataset].folder or f"data/{wildcards.dataset}.tar.gz")
+
+
+def shard_flags(wildcards):
+    split, *shard = wildcards.part.replace("-of", "").split("-")
+    return f"--split {split}" + (f" --shard {shard[0]} --shards {shard[1]}" if shard else "")
+
+
+def where_flags(wildcards):
+    """Where the work is done; as a resource, since a change of it reruns nothing."""
+    return as_flags(RUNS[wildcards.run].where)

@@ -1,0 +1,94 @@
+wildcard_constraints:
+    dataset=one_of(CONFIG.datasets),
+    part=r"(train|val|test)(-\d+-of-\d+)?",
+
+
+rule draw_demo:
+    output:
+        "data/{dataset}.tar.gz",
+    log:
+        "logs/draw_demo/{dataset}.log",
+    benchmark:
+        "logs/draw_demo/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=one_of(DRAWN),
+    conda:
+        "../workflow/envs/pix2pix.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        counts=drawn_flags,
+    shell:
+        f"{SCRIPTS}/draw_demo.py " "{output} {params.counts} " f"{LOG_TO} {{log}}"
+
+
+rule download:
+    output:
+        "data/{dataset}.tar.gz",
+    log:
+        "logs/download/{dataset}.log",
+    benchmark:
+        "logs/download/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=one_of(DOWNLOADED),
+    conda:
+        "../workflow/envs/pix2pix.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=720,
+        mirrors=mirror_flags,
+        sha256=checksum_flag,
+    shell:
+        f"{SCRIPTS}/download.py "
+        "--dataset {wildcards.dataset} {resources.mirrors} {resources.sha256} {output} "
+        f"{LOG_TO} {{log}}"
+
+
+rule extract:
+    input:
+        pictures_source,
+    output:
+        directory("data/{dataset}/pairs"),
+    log:
+        "logs/extract/{dataset}.log",
+    benchmark:
+        "logs/extract/{dataset}.tsv"
+    conda:
+        "../workflow/envs/pix2pix.yaml"
+    threads: 2
+    resources:
+        mem_mb=1000,
+        runtime=240,
+        sha256=checksum_flag,
+    params:
+        source=source_argument,
+        splits=split_flags,
+    shell:
+        f"{SCRIPTS}/extract.py "
+        "{params.source} {output} --splits {params.splits} {resources.sha256} "
+        f"{LOG_TO} {{log}}"
+
+
+rule mindrecord:
+    input:
+        "data/{dataset}/pairs",
+    output:
+        records="data/{dataset}/{part}.mindrecord",
+        index="data/{dataset}/{part}.mindrecord.db",
+    log:
+        "logs/mindrecord/{dataset}_{part}.log",
+    benchmark:
+        "logs/mindrecord/{dataset}_{part}.tsv"
+    conda:
+        "../workflow/envs/pix2pix.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        part=shard_flags,
+    shell:
+        f"{SCRIPTS}/mindrecord.py " "{input} {output.records} {params.part} " f"{LOG_TO} {{log}}"

@@ -1,0 +1,28 @@
+rule train:
+    input:
+        train_records,
+    output:
+        generator="results/{run}/ckpt/Generator_{epoch}.ckpt",
+        discriminator="results/{run}/ckpt/Discriminator_{epoch}.ckpt",
+    log:
+        "logs/train/{run}_{epoch}.log",
+    benchmark:
+        "logs/train/{run}_{epoch}.tsv"
+    wildcard_constraints:
+        run=one_of(RUNS),
+        epoch=r"[1-9]\d*",
+    conda:
+        "../workflow/envs/pix2pix.yaml"
+    threads: 2
+    resources:
+        mem_mb=6000,
+        runtime=2880,
+        where=where_flags,
+    params:
+        settings=train_flags,
+    shell:
+        f"{SCRIPTS}/train.py "
+        "{input} --ckpt_dir results/{wildcards.run}/ckpt"
+        " --train_fakeimg_dir results/{wildcards.run}/fake_img --loss_show_dir results/{wildcards.run}/loss_show"
+        " --state_dir results/{wildcards.run}/state {params.settings} {resources.where} "
+        f"{LOG_TO} {{log}}"

@@ -1,0 +1,24 @@
+"""Write the pictures of one split, or one shard of it, as a MindRecord file."""
+
+import argparse
+from pathlib import Path
+
+from pix2pix.program import run
+from pix2pix.records import split_files, write_records
+
+
+def main() -> None:
+    """Parse the flags and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pairs", type=Path, help="folder that holds the splits' folders")
+    parser.add_argument("output", type=Path, help="the .mindrecord file; its index is written beside it")
+    parser.add_argument("--split", required=True, help="train, val or test")
+    parser.add_argument("--shard", type=int, default=1, help="which part of the split, from 1 (default: 1)")
+    parser.add_argument("--shards", type=int, default=1, help="into how many parts it is divided (default: 1)")
+    arguments = parser.parse_args()
+    files = split_files(arguments.pairs / arguments.split, arguments.shard, arguments.shards)
+    write_records(files, arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

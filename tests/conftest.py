@@ -1,0 +1,95 @@
+"""A small dataset and small networks, and real Snakemake runs with them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+TINY_RUN = {
+    "epoch_num": 2,
+    "n_epochs": 1,
+    "n_epochs_decay": 1,
+    "batch_size": 2,
+    "load_size": 36,
+    "train_pic_size": 32,
+    "val_pic_size": 32,
+    "g_layers": 3,
+    "g_ngf": 4,
+    "d_ndf": 4,
+    "d_layers": 1,
+}
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real archives and reference values; tests that need it are skipped where it is missing."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs the reference material in {SHARED.name}/ beside the project, which is not published")
+    return SHARED
+
+
+def draw_pairs(folder: Path, train: int = 5, val: int = 3, size: int = 32) -> Path:
+    """A dataset on disk: left a bright square on dark ground, right its outline; names 1.png, 2.png, ..."""
+    random = np.random.default_rng(1)
+    for split, pairs in (("train", train), ("val", val)):
+        (folder / split).mkdir(parents=True)
+        for number in range(1, pairs + 1):
+            pair = np.zeros((size, 2 * size, 3), np.uint8)
+            top, left = random.integers(2, size // 2, 2)
+            square = slice(top, top + size // 3), slice(left, left + size // 3)
+            pair[:, :size][square] = random.integers(120, 255, 3)
+            pair[:, size:] = 40
+            pair[:, size:][square] = 200
+            Image.fromarray(pair).save(folder / split / f"{number}.png")
+    return folder
+
+
+def snakemake(directory: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+    """Run Snakemake with the project's Snakefile in `directory`; stdout and stderr come together."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--directory", str(directory), "--cores", "2", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+    assert not check or done.returncode == 0, done.stdout
+    return done
+
+
+def planned(directory: Path, *arguments: str) -> dict[str, int]:
+    """The jobs that a dry run plans: rule to number."""
+    out = snakemake(directory, "-n", "--quiet", "rules", *arguments).stdout
+    table = out.partition("Job stats:")[2].splitlines()
+    counts = {words[0]: int(words[1]) for line in table if len(words := line.split()) == 2 and words[1].isdigit()}
+    counts.pop("total", None)
+    return counts
+
+
+def script(name: str, *arguments: object) -> subprocess.CompletedProcess:
+    """Run a program of scripts/ by hand; stdout and stderr come together."""
+    command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *map(str, arguments)]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+
+
+@pytest.fixture(scope="session")
+def tiny_config(tmp_path_factory) -> Path:
+    """A config file of two runs on one dataset of one's own."""
+    folder = tmp_path_factory.mktemp("own")
+    draw_pairs(folder / "squares")
+    runs = {"squares": TINY_RUN, "outlines": TINY_RUN | {"dataset": "squares", "direction": "BtoA"}}
+    config = {"datasets": {"squares": {"folder": str(folder / "squares")}}, "runs": runs, "all": list(runs)}
+    path = folder / "mine.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, tiny_config) -> tuple[Path, Path]:
+    """The working folder of a complete `snakemake` with the tiny config, and that config."""
+    directory = tmp_path_factory.mktemp("work")
+    snakemake(directory, "--configfile", str(tiny_config))
+    return directory, tiny_config
