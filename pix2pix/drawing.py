@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from pix2pix.disk import disk_space
 from pix2pix.files import replacing
 from pix2pix.houses import GROUND, KINDS, choose_look, plan_facade
 from pix2pix.painting import PAINTERS, Part, paint_background
@@ -76,9 +77,12 @@ def write_demo(path: str | Path, train: int = 96, val: int = 16, seed: int = 0, 
     are. The archive appears whole or not at all.
 
     Raises:
+        InputError: the disk is full.
         OSError: the archive cannot be written.
     """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     with (
+        disk_space(Path(path).parent),
         replacing(path) as scratch,
         open(scratch, "wb") as file,
         gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed,
