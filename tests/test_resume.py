@@ -1,0 +1,186 @@
+"""Downloads that break off, and go on where it is safe to."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from downloads import (
+    CONTENT,
+    OTHER,
+    QUICK,
+    Server,
+    breaks_off,
+    chunked,
+    drips,
+    failed_download,
+    is_whole,
+    rest,
+    serving,
+    status,
+    whole,
+)
+
+from pix2pix.checksum import sha256_of
+from pix2pix.errors import InputError
+from pix2pix.fetch import TRIES, fetch
+
+
+@pytest.fixture
+def server(monkeypatch) -> Iterator[Server]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def output(tmp_path) -> Path:
+    return tmp_path / "data" / "x.tar.gz"
+
+
+def test_a_broken_off_download_is_resumed(server, output):
+    server.answers = [breaks_off(300_000, ETag='"v1"'), rest(ETag='"v1"', until=700_000), rest(ETag='"v1"')]
+    fetch([server.url], output, **QUICK)
+    assert is_whole(output)
+    assert server.ranges() == [None, "bytes=300000-", "bytes=700000-"]
+    assert server.asked[1]["If-Range"] == '"v1"'
+
+
+@pytest.mark.parametrize(
+    ("headers", "if_range"),
+    [
+        ({"Last_Modified": "Sun, 01 Jan 2017 00:00:00 GMT"}, "Sun, 01 Jan 2017 00:00:00 GMT"),
+        ({"ETag": 'W/"weak"'}, None),
+        ({}, None),
+    ],
+)
+def test_resuming_names_the_version_that_was_begun(server, output, headers, if_range):
+    server.answers = [breaks_off(300_000, **headers), rest(**headers)]
+    fetch([server.url], output, **QUICK)
+    assert is_whole(output)
+    assert server.asked[1]["Range"] == "bytes=300000-"
+    assert server.asked[1]["If-Range"] == if_range
+
+
+def test_a_file_of_unknown_length_is_downloaded_whole(server, output):
+    server.answers = [chunked(CONTENT[:500_000], end=b""), chunked(CONTENT)]
+    fetch([server.url], output, **QUICK)
+    assert is_whole(output)
+    assert server.ranges() == [None, "bytes=500000-"]
+
+
+def test_progress_gives_new_tries(server, output):
+    breaks = [rest(until=n * 100_000) for n in range(2, 10)]
+    assert len(breaks) > TRIES
+    server.answers = [breaks_off(100_000), *breaks, rest()]
+    fetch([server.url], output, **QUICK)
+    assert is_whole(output)
+
+
+def test_a_later_start_resumes_what_an_earlier_one_left(server, output):
+    server.answers = [breaks_off(300_000, ETag='"v1"'), status(404)]
+    lines = failed_download(output, server.url)
+    assert lines[0] == f"{server.url}: the server answers 404 Not Found"
+    assert "(0.3 MB came; the same command goes on from there)" in lines[1]
+    assert output.with_name("x.tar.gz.part").read_bytes() == CONTENT[:300_000]
+    server.asked, server.answers = [], [rest(ETag='"v1"')]
+    fetch([server.url], output, **QUICK)
+    assert is_whole(output)
+    assert server.ranges() == ["bytes=300000-"]
+
+
+def test_a_killed_download_is_resumed(server, output):
+    server.answers = [drips(), rest(ETag='"1"')]
+    command = [sys.executable, ROOT / "scripts" / "download.py", "--dataset", "x", "--mirror", server.url, output]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        part = output.with_name("x.tar.gz.part")
+        while not part.exists() or part.stat().st_size == 0:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert not output.exists()
+    arrived = part.stat().st_size
+    assert 0 < arrived < len(CONTENT)
+    fetch([server.url], output, **QUICK)
+    assert is_whole(output)
+    assert server.ranges() == [None, f"bytes={arrived}-"]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        whole(OTHER, ETag='"v2"'),  # honours If-Range
+        rest(OTHER, ETag='"v2"'),  # does not
+        rest(OTHER + b"longer"),  # tells no version
+        lambda request: request.send(206, OTHER[7:700_007], Content_Range="bytes 7-700006/1000000", ETag='"v1"'),
+        status(206, ETag='"v1"'),  # does not say which part it sends
+        status(416),
+    ],
+)
+def test_two_versions_of_a_file_are_not_glued_together(server, output, second):
+    server.answers = [breaks_off(300_000, ETag='"v1"'), second, whole(OTHER, ETag='"v2"')]
+    fetch([server.url], output, **QUICK)
+    assert is_whole(output, OTHER)
+
+
+def test_a_server_that_ignores_range_starts_over(server, output):
+    server.answers = [breaks_off(300_000), breaks_off(500_000), whole()]
+    fetch([server.url], output, **QUICK)
+    assert is_whole(output)
+    assert server.ranges() == [None, "bytes=300000-", "bytes=500000-"]
+
+
+def test_a_server_that_always_breaks_off_at_one_place_is_given_up(server, output):
+    server.answers = [breaks_off(300_000, ETag='"v1"')]
+    lines = failed_download(output, server.url)
+    assert lines[0] == f"{server.url}: the connection broke off ({TRIES + 1} tries)"
+    assert len(server.asked) == TRIES + 1
+
+
+def test_another_mirror_does_not_build_on_what_the_first_one_began(server, output):
+    server.answers = [breaks_off(300_000), status(404), whole(OTHER)]
+    fetch([server.url, server.url + "?mirror=2"], output, **QUICK)
+    assert is_whole(output, OTHER)
+    assert server.ranges() == [None, "bytes=300000-", None]
+
+
+def test_a_spoilt_part_is_thrown_away_and_downloaded_again(server, output, tmp_path, capfd):
+    server.answers = [breaks_off(300_000, ETag='"v1"'), status(404)]
+    with pytest.raises(InputError):
+        fetch([server.url], output, **QUICK)
+    with open(output.with_name("x.tar.gz.part"), "r+b") as part:
+        part.write(b"spoilt")
+    server.asked, server.answers = [], [rest(ETag='"v1"'), whole(ETag='"v1"')]
+    (tmp_path / "good").write_bytes(CONTENT)
+    fetch([server.url], output, sha256=sha256_of(tmp_path / "good"), **QUICK)
+    assert is_whole(output)
+    assert server.ranges() == ["bytes=300000-", None]
+    assert "what came is deleted" in capfd.readouterr().err
+
+
+def test_a_part_of_unknown_origin_is_not_built_on(server, output):
+    output.parent.mkdir()
+    output.with_name("x.tar.gz.part").write_bytes(OTHER[:500])
+    fetch([server.url], output)
+    assert is_whole(output)
+    assert server.ranges() == [None]
+
+
+def test_a_silent_server_is_not_waited_for(server, output):
+    server.answers = [drips(pause=30), rest(ETag='"1"')]
+    start = time.monotonic()
+    fetch([server.url], output, pause=0.001, timeout=0.5)
+    assert time.monotonic() - start < 5
+    assert is_whole(output)
+    assert server.ranges() == [None, "bytes=10000-"]
+
+
+def test_a_slow_server_is_waited_for(server, output):
+    server.answers = [drips(CONTENT[:100_000], pause=0.1)]
+    fetch([server.url], output, pause=0.001, timeout=0.5)
+    assert is_whole(output, CONTENT[:100_000])
+    assert len(server.asked) == 1
