@@ -1,0 +1,173 @@
+"""Paired pictures out of an archive or a folder: sorted into splits, checked and counted.
+
+An archive may hold the splits under one top folder of any name, or directly:
+
+    facades/train/1.jpg   ./facades/train/1.jpg   train/1.jpg
+
+and comes out as OUTPUT/train/1.jpg, with the very bytes that it had.
+"""
+
+import sys
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+
+from pix2pix.archive import archive_files, folder_files
+from pix2pix.checksum import verify
+from pix2pix.disk import disk_space
+from pix2pix.errors import InputError
+from pix2pix.files import replacing
+from pix2pix.pictures import problem
+from pix2pix.progress import Progress
+
+IGNORED = (".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini")  # and ._*: what file managers leave behind
+MOST_LINES = 50
+LONGEST_STEM = 200  # bytes; a prediction is named by it
+WAITING = 16  # pictures a thread that are read ahead of their check
+
+
+def extract(
+    source: str | Path,
+    output: str | Path,
+    splits: Mapping[str, int | None],
+    sha256: str | None = None,
+    threads: int = 2,
+) -> dict[str, int]:
+    """Put the pairs of an archive or a folder into `output`/{split}/, whole and checked, or not at all.
+
+    Args:
+        source: a tar archive, or a folder that holds a folder for each split.
+        output: the folder to make; one that is there is replaced.
+        splits: the splits that are taken and how many pairs each must have; None: any number but none.
+        sha256: the archive's checksum; without one, that recorded beside it counts, if there is one.
+        threads: pictures that are checked at the same time.
+
+    Returns:
+        the number of pairs in each split.
+
+    Raises:
+        InputError: with a line for each problem: a damaged archive; a member that leaves the
+            folder; a file that is no picture, truncated, too small or of odd width; two of one
+            name; a wrong number in a split; a full disk.
+    """
+    source, output = Path(source), Path(output)
+    needed = _check_source(source, output, sha256)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    sorter = _Sorter(splits)
+    files = folder_files if source.is_dir() else archive_files
+    with replacing(output) as scratch, disk_space(output.parent, needed):
+        for split in splits:
+            (scratch / split).mkdir(parents=True)
+        pictures = files(source, sorter.wanted, sorter.problems.append)
+        _save_all(pictures, scratch, sorter, threads)
+        sorter.tell_skipped(source)
+        if problems := [*sorter.problems, *sorter.wrong_counts()]:
+            raise InputError("\n".join(_shortened([f"{source}: {line}" for line in problems])))
+    return {split: len(names) for split, names in sorter.names.items()}
+
+
+class _Sorter:
+    """Which files are pairs of which split, and what is wrong with the others."""
+
+    def __init__(self, splits: Mapping[str, int | None]):
+        self.splits = splits
+        self.names: dict[str, dict[str, PurePosixPath]] = {split: {} for split in splits}
+        self.tops: dict[PurePosixPath, None] = {}
+        self.skipped: Counter[PurePosixPath] = Counter()
+        self.nested: set[PurePosixPath] = set()
+        self.problems: list[str] = []
+
+    def wanted(self, path: PurePosixPath) -> bool:
+        """Whether a file is to be taken as a pair; what is odd about it is noted."""
+        if any(part.startswith("._") or part in IGNORED for part in path.parts):
+            return False
+        depth = next((i for i in (1, 0) if len(path.parts) > i + 1 and path.parts[i] in self.splits), None)
+        if depth is None:
+            self.skipped[path.parent] += 1
+            return False
+        if len(path.parts) > depth + 2:
+            if path.parent not in self.nested:
+                self.nested.add(path.parent)
+                self.problems.append(f"{path.parent}: is a folder within a split: pictures lie directly in their split")
+            return False
+        self._note_top(PurePosixPath(*path.parts[:depth]))
+        return self._is_new(path, path.parts[depth])
+
+    def _note_top(self, top: PurePosixPath) -> None:
+        if top not in self.tops:
+            self.tops[top] = None
+            if len(self.tops) > 1:
+                first = next(iter(self.tops))
+                self.problems.append(f"{top}: holds splits, and so does {first}: there must be one top folder")
+
+    def _is_new(self, path: PurePosixPath, split: str) -> bool:
+        if len(path.stem.encode()) > LONGEST_STEM:
+            self.problems.append(f"{path}: has a name longer than {LONGEST_STEM} bytes")
+            return False
+        earlier = self.names[split].setdefault(path.stem, path)
+        if earlier is not path:
+            what = "is there twice" if earlier == path else f"has the same name as {earlier.name}"
+            self.problems.append(f"{path}: {what}: predictions are named by it, so it must be unique in a split")
+        return earlier is path
+
+    def wrong_counts(self) -> Iterator[str]:
+        """A line for each split that is empty or has not as many pairs as declared."""
+        for split, declared in self.splits.items():
+            count = len(self.names[split])
+            if not count:
+                folders = ", ".join(sorted({str(folder) for folder in self.skipped} - {"."}))
+                yield f"split {split} has no pictures" + (f"; there are other folders: {folders}" if folders else "")
+            elif declared not in (None, count):
+                yield f"split {split} has {count} pictures, but {declared} are declared"
+
+    def tell_skipped(self, source: Path) -> None:
+        """Say which files were left out, folder by folder."""
+        for folder, count in sorted(self.skipped.items())[:MOST_LINES]:
+            files = "1 file" if count == 1 else f"{count} files"
+            print(f"{source}: {files} skipped in {folder}: not within a declared split", file=sys.stderr)
+
+
+def _check_source(source: Path, output: Path, sha256: str | None) -> int | None:
+    """Refuse a source that cannot be one; returns about how many bytes its pictures take, if known."""
+    if source.is_dir():
+        if sha256:
+            raise InputError(f"{source}: is a folder, so it has no sha256: leave that out")
+        here, there = source.resolve(), output.resolve()
+        if here.is_relative_to(there) or there.is_relative_to(here):
+            raise InputError(f"{output}: must be apart from {source}, from which the pictures come")
+        return None
+    if not source.exists():
+        raise InputError(f"{source}: there is no such file or folder")
+    verify(source, sha256)
+    return source.stat().st_size
+
+
+def _save_all(pictures: Iterator[tuple[PurePosixPath, bytes]], folder: Path, sorter: _Sorter, threads: int) -> None:
+    """Check and write each picture, several at a time, with as few of them in memory as that takes."""
+    counts = list(sorter.splits.values())
+    total = None if None in counts else sum(counts)
+    pending: deque[tuple[PurePosixPath, Future]] = deque()
+    with ThreadPoolExecutor(threads) as pool, Progress(total=total, desc=folder.parent.name, unit=" pairs") as bar:
+
+        def finish(most: int) -> None:
+            while len(pending) > most:
+                path, future = pending.popleft()
+                if wrong := future.result():
+                    sorter.problems.append(f"{path}: {wrong}")
+                bar.update()
+
+        for path, data in pictures:
+            pending.append((path, pool.submit(_save, data, folder / path.parent.name / path.name)))
+            finish(most=WAITING * threads)
+        finish(most=0)
+
+
+def _save(data: bytes, target: Path) -> str | None:
+    target.write_bytes(data)
+    return problem(data)
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    more = len(lines) - MOST_LINES
+    return lines if more <= 0 else [*lines[:MOST_LINES], f"... and {more} more"]

@@ -1,0 +1,62 @@
+"""Unpack a dataset's archive, or copy a folder, into one folder a split, every pair checked and counted."""
+
+import argparse
+import os
+import sys
+from typing import get_args
+
+from pydantic import Field
+
+from pix2pix.errors import InputError
+from pix2pix.extract import extract
+from pix2pix.program import add_flags, read_flags, run
+from pix2pix.settings import Positive, Split, Strict
+
+
+class Where(Strict):
+    """What does not change the result."""
+
+    threads: Positive = Field(len(os.sched_getaffinity(0)), description="pictures checked at the same time")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source", help="a tar archive, or a folder with a folder for each split")
+    parser.add_argument("output", help="the folder to make")
+    parser.add_argument(
+        "--splits",
+        nargs="+",
+        required=True,
+        metavar="SPLIT[=COUNT]",
+        help="the splits to take (train, val, test) and the pairs that each must have (default: any number)",
+    )
+    parser.add_argument("--sha256", help="the archive's checksum (default: that in SOURCE.sha256, if it is there)")
+    add_flags(parser, Where)
+    arguments = parser.parse_args()
+    splits = read_splits(arguments.splits)
+    counts = extract(arguments.source, arguments.output, splits, arguments.sha256, read_flags(arguments, Where).threads)
+    print(f"{arguments.output}: " + ", ".join(f"{n} {split}" for split, n in counts.items()), file=sys.stderr)
+
+
+def read_splits(words: list[str]) -> dict[str, int | None]:
+    """`["train=400", "val"]` as `{"train": 400, "val": None}`.
+
+    Raises:
+        InputError: a split that is not known or is there twice, or a count that is none.
+    """
+    splits: dict[str, int | None] = {}
+    for word in words:
+        split, _, count = word.partition("=")
+        if split not in get_args(Split) or split in splits:
+            raise InputError(f"--splits: {word!r}: each of {', '.join(get_args(Split))} may be named once")
+        if count in ("", "null"):
+            splits[split] = None
+        elif count.isdecimal() and int(count) > 0:
+            splits[split] = int(count)
+        else:
+            raise InputError(f"--splits: {word!r}: the count must be a number from 1 up, or null for any")
+    return splits
+
+
+if __name__ == "__main__":
+    run(main)
