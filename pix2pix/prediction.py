@@ -10,7 +10,7 @@ from PIL import Image
 
 from pix2pix.checkpoint import load_network
 from pix2pix.files import replacing
-from pix2pix.grid import write_grid
+from pix2pix.grid import spread, write_grid
 from pix2pix.loader import to_array, to_pixels, whole_pairs
 from pix2pix.networks import Generator, compile_forward
 from pix2pix.pages import write_gallery
@@ -43,7 +43,7 @@ def generate(
 def predict(run: str, settings: PredictSettings, ckpt: Path, files: list[Path], folder: Path) -> int:
     """Write one PNG an input, grid.png and index.html to `folder`, all or nothing; return the number of pairs."""
     pairs = count(files)
-    in_grid = set(np.linspace(0, pairs - 1, min(PAIRS_IN_GRID, pairs)).astype(int).tolist())
+    in_grid = spread(pairs, PAIRS_IN_GRID)
     names, rows = [], []
     with replacing(folder) as scratch:
         for kind in ("input", "target"):

@@ -1,13 +1,14 @@
 """What the programs in scripts/ share: flags from a settings model, and one line for an error."""
 
 import argparse
-import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from pix2pix.disk import FULL
 from pix2pix.errors import InputError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -62,6 +63,8 @@ def as_flags(settings: BaseModel) -> str:
 
 def run(main: Callable[[], None]) -> None:
     """Run a program's main function; bad input is one clear line and exit status 1."""
+    # as an exception, so that what is half written is cleared away
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         main()
     except InputError as error:
@@ -70,7 +73,8 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{os.strerror(error.errno) if error.errno else error}", file=sys.stderr)
+        hint = "; make room and start again" if error.errno in FULL else ""
+        print(f"error: {where}{error.strerror or error}{hint}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(128 + signal.SIGINT)

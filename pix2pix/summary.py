@@ -4,14 +4,10 @@ import csv
 import json
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from pix2pix.errors import InputError
 from pix2pix.files import replacing
+from pix2pix.pages import TEMPLATES
 
-TEMPLATES = Environment(
-    loader=PackageLoader("pix2pix"), autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True
-)
 FACTS = ("run", "dataset", "predict_split", "n", "direction", "val_pic_size")
 
 

@@ -26,7 +26,8 @@ rule draw_demo:
 
 rule download:
     output:
-        "data/{dataset}.tar.gz",
+        # kept when the job starts: an archive put there by hand is checked and not downloaded again
+        update("data/{dataset}.tar.gz"),
     log:
         "logs/download/{dataset}.log",
     benchmark:
@@ -68,7 +69,7 @@ rule extract:
         splits=split_flags,
     shell:
         f"{SCRIPTS}/extract.py "
-        "{params.source} {output} --splits {params.splits} {resources.sha256} "
+        "{params.source} {output} --splits {params.splits} --threads {threads} {resources.sha256} "
         f"{LOG_TO} {{log}}"
 
 

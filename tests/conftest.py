@@ -62,7 +62,7 @@ def snakemake(directory: Path, *arguments: str, check: bool = True) -> subproces
 
 def planned(directory: Path, *arguments: str) -> dict[str, int]:
     """The jobs that a dry run plans: rule to number."""
-    out = snakemake(directory, "-n", "--quiet", "rules", *arguments).stdout
+    out = snakemake(directory, *arguments, "-n", "--quiet", "rules").stdout
     table = out.partition("Job stats:")[2].splitlines()
     counts = {words[0]: int(words[1]) for line in table if len(words := line.split()) == 2 and words[1].isdigit()}
     counts.pop("total", None)
