@@ -29,6 +29,18 @@ class InstanceNorm(nn.Cell):
         return centred * ops.rsqrt(variance + 1e-5)
 
 
+class LeakyReLU(nn.Cell):
+    """x where it is positive, else alpha x; the gradient of nn.LeakyReLU, of a maximum, is slow on a CPU."""
+
+    def __init__(self, alpha: float):
+        super().__init__()
+        self.alpha = alpha
+
+    def construct(self, x):
+        # of sums and products only: differences cost a slow negation on the way back
+        return self.alpha * x + (1 - self.alpha) * ops.relu(x)
+
+
 def norm_layer(norm: str, planes: int) -> nn.Cell:
     """Normalisation by the statistics of the batch at hand, in training and at prediction."""
     return nn.BatchNorm2d(planes, use_batch_statistics=True) if norm == "batch" else InstanceNorm()
@@ -77,7 +89,7 @@ class UnetBlock(nn.Cell):
         if outermost:
             layers = [*down, below, *up, nn.Tanh()]
         else:
-            layers = [nn.LeakyReLU(settings.alpha), *down]
+            layers = [LeakyReLU(settings.alpha), *down]
             if not innermost:
                 layers += [norm_layer(settings.norm, inner), below]
             layers += [*up, norm_layer(settings.norm, outer)]
@@ -128,7 +140,7 @@ class ConvNormReLU(nn.Cell):
     def __init__(self, settings: TrainSettings, planes: int, filters: int, stride: int):
         super().__init__()
         layers = convolution(planes, filters, stride, settings.norm, settings.pad_mode)
-        layers += [norm_layer(settings.norm, filters), nn.LeakyReLU(settings.alpha)]
+        layers += [norm_layer(settings.norm, filters), LeakyReLU(settings.alpha)]
         self.features = nn.SequentialCell(layers)
 
     def construct(self, x):
@@ -141,7 +153,7 @@ class PixelConvNormReLU(nn.Cell):
     def __init__(self, settings: TrainSettings, planes: int, filters: int):
         super().__init__()
         conv = nn.Conv2d(planes, filters, 1, has_bias=settings.norm == "instance")
-        self.features = nn.SequentialCell([conv, norm_layer(settings.norm, filters), nn.LeakyReLU(settings.alpha)])
+        self.features = nn.SequentialCell([conv, norm_layer(settings.norm, filters), LeakyReLU(settings.alpha)])
 
     def construct(self, x):
         return self.features(x)
@@ -157,10 +169,10 @@ class Discriminator(nn.Cell):
         super().__init__()
         planes, ndf = settings.d_in_planes, settings.d_ndf
         if settings.d_layers == 0:
-            layers = [nn.Conv2d(planes, ndf, 1, has_bias=settings.norm == "instance"), nn.LeakyReLU(settings.alpha)]
+            layers = [nn.Conv2d(planes, ndf, 1, has_bias=settings.norm == "instance"), LeakyReLU(settings.alpha)]
             layers += [PixelConvNormReLU(settings, ndf, 2 * ndf), nn.Conv2d(2 * ndf, 1, 1)]
         else:
-            layers = [*convolution(planes, ndf, 2, settings.norm, settings.pad_mode), nn.LeakyReLU(settings.alpha)]
+            layers = [*convolution(planes, ndf, 2, settings.norm, settings.pad_mode), LeakyReLU(settings.alpha)]
             filters = ndf
             for layer in range(1, settings.d_layers + 1):
                 planes, filters = filters, ndf * min(2**layer, 8)
