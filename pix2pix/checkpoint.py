@@ -14,7 +14,7 @@ SHOWN_AT_MOST = 5
 def save_network(network: nn.Cell, prefix: str, path: Path) -> None:
     """Write the parameters of `network`, without `prefix` before their names, as a MindSpore checkpoint."""
     parameters = [
-        {"name": parameter.name.removeprefix(f"{prefix}."), "data": parameter}
+        {"name": parameter.name.removeprefix(prefix), "data": parameter}
         for parameter in stored_parameters(network)
     ]
     with replacing(path) as scratch:
@@ -29,16 +29,16 @@ def stored_parameters(network: nn.Cell) -> list[ms.Parameter]:
     return [parameter for parameter in network.get_parameters() if not parameter.name.endswith(".kept")]
 
 
-def load_network(network: nn.Cell, path: Path) -> None:
+def load_network(network: nn.Cell, path: Path, prefix: str = "") -> None:
     """Fill `network` from a checkpoint whose names may carry any prefix (net_generator., ...).
 
-    Moving statistics may be missing: they are never used.
+    Moving statistics may be missing: they are never used. `prefix` is what the network's own names carry.
 
     Raises:
         InputError: no checkpoint, a truncated one, or one whose parameters are missing or differ in shape.
     """
     found = _read(path)
-    expected = {parameter.name: parameter for parameter in stored_parameters(network)}
+    expected = {parameter.name.removeprefix(prefix): parameter for parameter in stored_parameters(network)}
     prefix = _prefix(found, expected)
     missing, misshapen = [], []
     for name, parameter in expected.items():

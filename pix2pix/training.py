@@ -91,7 +91,7 @@ def train(settings: TrainSettings, where: WhereSettings, files: list[Path], fold
                     return stop.signal
                 finish_epoch(run)
         for name, network in (("Generator", trainer.generator), ("Discriminator", trainer.discriminator)):
-            save_network(network, name.lower(), folders.ckpt / f"{name}_{settings.epoch_num}.ckpt")
+            save_network(network, f"{name.lower()}.", folders.ckpt / f"{name}_{settings.epoch_num}.ckpt")
     return 0
 
 
@@ -173,7 +173,7 @@ def finish_epoch(run: Epoch) -> None:
     finished, position.epoch, position.step, position.seconds = position.epoch, position.epoch + 1, 0, 0.0
     save_state(folders.state, trainer.parameters(), position, run.mark)
     if finished % run.where.save_epoch_freq == 0 and finished < run.settings.epoch_num:
-        save_network(trainer.generator, "generator", folders.state.parent / "snapshots" / f"Generator_{finished}.ckpt")
+        save_network(trainer.generator, "generator.", folders.state.parent / "snapshots" / f"Generator_{finished}.ckpt")
 
 
 def write_history(history: list[dict[str, float]], path: Path) -> None:

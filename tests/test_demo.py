@@ -19,7 +19,7 @@ def test_the_demo_learns(tmp_path):
     results = tmp_path / "results"
     metrics = json.loads((results / "demo/metrics.json").read_text())
     run = read_config(yaml.safe_load((ROOT / "config.yaml").read_text()))[1]["demo"]
-    save_network(Trainer(run.train).generator, "generator", tmp_path / "untrained.ckpt")
+    save_network(Trainer(run.train).generator, "generator.", tmp_path / "untrained.ckpt")
     records = [tmp_path / "data/demo/val.mindrecord"]
     untrained = generate(run.predict, tmp_path / "untrained.ckpt", records)
     before = np.mean([np.abs(fake.astype(int) - target).mean() for _, _, fake, target in untrained])
