@@ -55,7 +55,9 @@ def snakemake(directory: Path, *arguments: str, check: bool = True) -> subproces
     """Run Snakemake with the project's Snakefile in `directory`; stdout and stderr come together."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--directory", str(directory), "--cores", "2", *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+    done = subprocess.run(
+        command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600
+    )
     assert not check or done.returncode == 0, done.stdout
     return done
 

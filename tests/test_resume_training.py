@@ -1,0 +1,192 @@
+"""Training that is killed, damaged or stopped, and begun again by the same command."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, TINY_RUN, draw_pairs, script, snakemake
+
+EPOCHS = 3
+PAIRS = 24
+RUN = TINY_RUN | {"epoch_num": EPOCHS, "n_epochs": 2, "n_epochs_decay": 2, "batch_size": 1, "dropout": True}
+# dropout is there from 6 levels on
+RUN |= {"g_layers": 6, "train_pic_size": 64, "val_pic_size": 64, "load_size": 68}
+FINAL = f"results/own/ckpt/Generator_{EPOCHS}.ckpt"
+STATE = "results/own/state/state.safetensors"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """A working folder with records, and the config that made them."""
+    work = tmp_path_factory.mktemp("data")
+    draw_pairs(work / "own", train=PAIRS)
+    # a state is saved after every step
+    config = {"datasets": {"own": {"folder": "own"}}, "runs": {"own": RUN}, "save_minutes": 0.00001}
+    (work / "mine.yaml").write_text(yaml.safe_dump(config))
+    snakemake(work, "data/own/train.mindrecord", "--configfile", "mine.yaml")
+    return work
+
+
+@pytest.fixture(scope="module")
+def unbroken(data, tmp_path_factory) -> bytes:
+    """The final checkpoint of a training that nothing disturbed."""
+    work = copy(data, tmp_path_factory.mktemp("unbroken"))
+    assert train(work).returncode == 0
+    return (work / FINAL).read_bytes()
+
+
+def copy(data: Path, work: Path) -> Path:
+    for name in ("own", "mine.yaml", "data", ".snakemake"):
+        subprocess.run(["cp", "-a", data / name, work], check=True)
+    return work
+
+
+def command(work: Path, *changes: object) -> list:
+    flags = [f"--{name}={str(value).lower() if value in (True, False) else value}" for name, value in RUN.items()]
+    flags = [flag for flag in flags if "val_pic" not in flag] + ["--save_minutes=0.00001", *map(str, changes)]
+    results = work / "results/own"
+    folders = {"ckpt_dir": "ckpt", "train_fakeimg_dir": "fake_img", "loss_show_dir": "loss_show", "state_dir": "state"}
+    places = [f"--{flag}={results / folder}" for flag, folder in folders.items()]
+    return [work / "data/own/train.mindrecord", *places, *flags]
+
+
+def train(work: Path, *changes: object) -> subprocess.CompletedProcess:
+    return script("train", *command(work, *changes))
+
+
+def start_training(work: Path, *changes: object) -> subprocess.Popen:
+    program = [sys.executable, ROOT / "scripts/train.py", *command(work, *changes)]
+    return subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_until(condition, seconds: float = 120, pause: float = 0.002) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(pause)
+
+
+def rows(work: Path) -> int:
+    history = work / "results/own/history.csv"
+    return len(history.read_text().splitlines()) - 1 if history.exists() else 0
+
+
+KILLED_WHEN = {
+    "in the first epoch": lambda work: (work / STATE).exists(),
+    "in the middle of the second": lambda work: rows(work) >= 1,
+    "while a state is written": lambda work: (work / STATE).with_name(".state.safetensors.part").exists(),
+}
+
+
+@pytest.mark.parametrize("moment", KILLED_WHEN)
+def test_killed_training_ends_with_the_bytes_of_an_unbroken_one(data, unbroken, tmp_path, moment):
+    work = copy(data, tmp_path)
+    arguments = [
+        "--snakefile",
+        ROOT / "Snakefile",
+        "--directory",
+        work,
+        "--cores",
+        "2",
+        FINAL,
+        "--configfile",
+        work / "mine.yaml",
+    ]
+    with open(work / "first.log", "w") as log:
+        first = subprocess.Popen([sys.executable, "-m", "snakemake", *arguments], stdout=log, stderr=log, cwd=work)
+        wait_until(lambda: KILLED_WHEN[moment](work))
+        pid = re.match(r"process (\d+)", (work / "results/own/state/lock").read_text())[1]
+        os.kill(int(pid), signal.SIGKILL)
+        assert first.wait(60) == 1
+    assert not (work / FINAL).exists()
+    log = snakemake(work, FINAL, "--configfile", str(work / "mine.yaml")).stdout
+    assert "resumed at epoch" in log
+    assert (work / FINAL).read_bytes() == unbroken
+    assert rows(work) == EPOCHS
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_stops_and_the_same_command_resumes(data, unbroken, tmp_path, number):
+    work = copy(data, tmp_path)
+    first = start_training(work)
+    wait_until(lambda: rows(work) >= 1)
+    first.send_signal(number)
+    log = first.communicate(timeout=30)[0]
+    assert "state saved, the same command resumes" in log, log
+    # MindSpore's data engine passes an interrupt on as SIGTERM
+    assert first.returncode in (128 + number, 128 + signal.SIGTERM)
+    again = train(work)
+    assert "resumed at epoch" in again.stdout
+    assert (work / FINAL).read_bytes() == unbroken
+
+
+def test_a_damaged_state_is_said_and_the_one_before_it_is_used(data, unbroken, tmp_path):
+    work = copy(data, tmp_path)
+    first = start_training(work)
+    wait_until(lambda: rows(work) >= 1)
+    first.kill()
+    first.communicate()
+    content = bytearray((work / STATE).read_bytes())
+    content[-5] ^= 255
+    (work / STATE).write_bytes(content)
+    again = train(work)
+    assert "state.safetensors: not used: damaged" in again.stdout
+    assert "previous.safetensors: resumed at epoch" in again.stdout
+    assert (work / FINAL).read_bytes() == unbroken
+
+
+def test_another_rate_in_between_starts_afresh_and_says_so(data, unbroken, tmp_path):
+    work = copy(data, tmp_path)
+    first = start_training(work, "--lr=0.01")
+    wait_until(lambda: (work / STATE).exists())
+    first.kill()
+    first.communicate()
+    again = train(work)
+    assert "not used: of another training (lr was 0.01, is 0.0002)" in again.stdout
+    assert (work / FINAL).read_bytes() == unbroken
+
+
+def test_more_epochs_go_on_from_the_finished_state(data, unbroken, tmp_path):
+    work = copy(data, tmp_path)
+    assert train(work, "--epoch_num=2").returncode == 0
+    log = train(work).stdout
+    assert "resumed at epoch 3, step 0" in log
+    assert (work / FINAL).read_bytes() == unbroken
+
+
+def test_another_schedule_for_epochs_that_are_past_starts_afresh(data, tmp_path):
+    work = copy(data, tmp_path)
+    assert train(work).returncode == 0
+    log = train(work, "--epoch_num=4", "--n_epochs=1", "--n_epochs_decay=3").stdout
+    assert "now give epoch 2 another learning rate" in log
+    assert "resumed" not in log
+    assert rows(work) == 4
+
+
+def test_two_processes_do_not_train_in_one_folder(data, tmp_path):
+    work = copy(data, tmp_path)
+    first = start_training(work)
+    wait_until(lambda: (work / STATE).exists())
+    second = train(work)
+    first.kill()
+    first.communicate()
+    assert second.returncode == 1
+    assert f"another process trains here (process {first.pid} on" in second.stdout
+    assert "Traceback" not in second.stdout
+
+
+def test_a_loss_that_is_not_finite_stops_with_one_line_and_keeps_the_last_good_state(data, tmp_path):
+    work = copy(data, tmp_path)
+    done = train(work, "--lr=1e30", "--save_minutes=100")
+    errors = [line for line in done.stdout.splitlines() if line.startswith("error:")]
+    assert done.returncode == 1
+    assert len(errors) == 1
+    assert "the loss is no longer finite" in errors[0]
+    assert "Traceback" not in done.stdout
+    assert not (work / FINAL).exists()
