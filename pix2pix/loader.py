@@ -68,8 +68,12 @@ def resize(picture: Image.Image, size: int) -> Image.Image:
 
 def to_array(picture: Image.Image, planes: int) -> np.ndarray:
     """(planes, H, W) float32 in [-1, 1]; one plane is Pillow's luma."""
-    pixels = np.asarray(picture if planes == 3 else picture.convert("L"), np.float32)
-    return pixels.reshape(*pixels.shape[:2], planes).transpose(2, 0, 1) / np.float32(127.5) - np.float32(1)
+    pixels = np.asarray(picture if planes == 3 else picture.convert("L"))
+    pixels = pixels.reshape(*pixels.shape[:2], planes).transpose(2, 0, 1)
+    # one pass that converts, scales and lays the planes out, one that shifts
+    array = np.multiply(pixels, np.float32(1 / 127.5), out=np.empty(pixels.shape, np.float32))
+    array -= 1
+    return array
 
 
 def to_pixels(output: np.ndarray) -> np.ndarray:

@@ -92,6 +92,8 @@ def _wrong_size(image: Image.Image) -> str | None:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image
     if image.mode == "I" or image.mode.startswith("I;16"):
         image = _sixteen_to_eight(image)
     if image.mode == "F":

@@ -1,0 +1,133 @@
+"""The full-size training step against the same networks in plain PyTorch, alternating in one run.
+
+    pip install torch==2.13.0; python benchmarks/train_step.py [--steps 10]
+
+Each side runs in a process of its own and waits while the other works. PyTorch is measured in its
+default and in its channels_last layout; the ratio is to the better one. Prints milliseconds a step
+(median), the ratio (below 1: ours is faster), GFLOP/s, and the share of the machine's measured
+float32 matrix-multiply rate.
+"""
+
+import argparse
+import multiprocessing
+import os
+import statistics
+import time
+
+import numpy as np
+
+
+def serve(connection, side: str, batch: int) -> None:
+    """In a process of its own: do a step for every message, answer with its seconds."""
+    # each side's library is imported only in its own process
+    sides = {
+        "ours": ours,
+        "torch": torch_default,
+        "torch channels_last": torch_channels_last,
+        "multiply": multiply_rate,
+    }
+    do_step = sides[side](batch)
+    do_step()
+    while connection.recv():
+        start = time.perf_counter()
+        do_step()
+        connection.send(time.perf_counter() - start)
+
+
+def pictures(batch: int) -> tuple[np.ndarray, np.ndarray]:
+    """An input and a target of noise."""
+    random = np.random.default_rng(0)
+    return tuple(random.uniform(-1, 1, (batch, 3, 256, 256)).astype(np.float32) for _ in range(2))
+
+
+def ours(batch: int):
+    """The step of pix2pix.step at full size."""
+    import mindspore as ms  # noqa: PLC0415 (only in this side's process)
+
+    from pix2pix.settings import TrainSettings  # noqa: PLC0415
+    from pix2pix.step import Trainer  # noqa: PLC0415
+
+    trainer = Trainer(TrainSettings(batch_size=batch))
+    x, y = map(ms.Tensor, pictures(batch))
+    rate = ms.Tensor(0.0002, ms.float32)
+    return lambda: trainer.step(x, y, rate).asnumpy()
+
+
+def torch_default(batch: int, channels_last: bool = False):
+    """The same in PyTorch."""
+    import torch  # noqa: PLC0415 (only in this side's process)
+    from torch_pix2pix import Trainer  # noqa: PLC0415
+
+    trainer = Trainer(channels_last)
+    x, y = (torch.from_numpy(array).contiguous(memory_format=trainer.layout) for array in pictures(batch))
+    return lambda: trainer.step(x, y)
+
+
+def torch_channels_last(batch: int):
+    """The same in PyTorch's other layout."""
+    return torch_default(batch, True)
+
+
+def multiply_rate(_batch: int):
+    """A float32 matrix multiply of 2 * 2048^3 operations, as PyTorch does it: what the machine can."""
+    import torch  # noqa: PLC0415 (only in this side's process)
+
+    a = torch.ones(2048, 2048)
+    return lambda: a @ a
+
+
+def step_gflop(batch: int) -> float:
+    """Floating-point operations of the convolutions of one step, in GFLOP: a multiply and an add each."""
+    filters = [64 * min(2**level, 8) for level in range(8)]
+    down = sum(16 * (filters[i - 1] if i else 3) * filters[i] * (128 >> i) ** 2 for i in range(8))
+    joined = [2 * f for f in filters[:7]] + [filters[7]]
+    up = sum(16 * joined[i] * (filters[i - 1] if i else 3) * (128 >> i) ** 2 for i in range(8))
+    sizes = ((6, 64, 128), (64, 128, 64), (128, 256, 32), (256, 512, 31), (512, 1, 30))
+    judge = sum(16 * planes * f * size**2 for planes, f, size in sizes)
+    # generator: forward and both gradients; discriminator: twice that, and forward and one gradient for the generator
+    return 2 * batch * (3 * (down + up) + 2 * 3 * judge + 2 * judge) / 1e9
+
+
+def measure(batch: int, steps: int) -> None:
+    """Alternate between the sides and print what came out."""
+    spawn = multiprocessing.get_context("spawn")
+    sides = {}
+    for side in ("ours", "torch", "torch channels_last", "multiply"):
+        here, there = spawn.Pipe()
+        spawn.Process(target=serve, args=(there, side, batch), daemon=True).start()
+        sides[side] = here
+    seconds = {side: [] for side in sides}
+    for step in range(steps + 1):
+        for side, connection in sides.items():
+            connection.send(True)
+            taken = connection.recv()
+            if step:
+                seconds[side].append(taken)
+    for connection in sides.values():
+        connection.send(False)
+    gflop, rate = step_gflop(batch), 2 * 2048**3 / 1e9 / min(seconds.pop("multiply"))
+    print(
+        f"batch {batch}: {gflop:.0f} GFLOP a step, the machine multiplies at {rate:.0f} GFLOP/s,"
+        f" load {os.getloadavg()[0]:.1f}"
+    )
+    medians = {side: statistics.median(values) for side, values in seconds.items()}
+    for side, median in medians.items():
+        speed = gflop / median
+        print(f"  {side:20} {1000 * median:7.0f} ms/step (best {1000 * min(seconds[side]):.0f})", end="")
+        print(f" {speed:6.0f} GFLOP/s {100 * speed / rate:4.0f} %")
+    best = min(medians["torch"], medians["torch channels_last"])
+    print(f"  ratio ours / better of PyTorch: {medians['ours'] / best:.2f}", flush=True)
+
+
+def main() -> None:
+    """Measure at batch 1 and 4."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=10, help="steps of each side (default: 10)")
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4], help="batch sizes (default: 1 4)")
+    arguments = parser.parse_args()
+    for batch in arguments.batches:
+        measure(batch, arguments.steps)
+
+
+if __name__ == "__main__":
+    main()
