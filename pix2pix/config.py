@@ -1,19 +1,36 @@
 """config.yaml as a whole: datasets, runs, and what is laid over what."""
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, Field, ValidationError, create_model
+from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
 from pix2pix.errors import InputError
-from pix2pix.settings import DatasetSettings, Name, PredictSettings, Strict, TrainSettings, WhereSettings
+from pix2pix.settings import (
+    DatasetSettings,
+    FidelitySettings,
+    Name,
+    PredictSettings,
+    Seed,
+    Sha256,
+    Strict,
+    TrainSettings,
+    WhereSettings,
+)
 
 STAGES = (TrainSettings, PredictSettings, WhereSettings)
 # a run's name is a target beside these
-RULES = {"all", "benchmarks", "draw_demo", "download", "extract", "mindrecord"}
-RULES |= {"train", "predict", "evaluate", "summarize"}
+RULES = {"all", "benchmarks", "draw_demo", "download", "download_weights", "extract", "mindrecord"}
+RULES |= {"train", "draw_curves", "predict", "evaluate", "measure_fidelity", "describe", "summarize", "fidelity"}
 BENCHMARKS = ("facades", "cityscapes", "maps", "night2day", "edges2shoes", "edges2handbags")
+
+
+def is_address(text: str) -> bool:
+    """Whether a checkpoint is to be fetched, rather than a path."""
+    return text.startswith(("http://", "https://", "file://"))
 
 
 def _optional_fields() -> dict[str, Any]:
@@ -34,9 +51,29 @@ class RunSettings(Overrides):
     """What is trained on a dataset: the dataset's name and the parameters that differ."""
 
     dataset: Name | None = Field(None, description="a name under datasets; null: the one named like the run")
-    ckpt: str | None = Field(
-        None, description="a generator checkpoint of one's own: the run predicts, without training"
+    ckpt: str | list[str] | None = Field(
+        None,
+        description="a generator's checkpoint, with which the run predicts without training: a path, or an address "
+        "(http://, https://, file://), or several that are tried in order",
     )
+    ckpt_sha256: Sha256 | None = Field(
+        None,
+        description="checksum of a ckpt given by address; null: that of the first download is kept and compared",
+    )
+
+    @model_validator(mode="after")
+    def _one_checkpoint(self) -> "RunSettings":
+        if isinstance(self.ckpt, list) and not (self.ckpt and all(map(is_address, self.ckpt))):
+            raise ValueError("ckpt: a list holds addresses that start with http://, https:// or file://")
+        if self.ckpt_sha256 and not self.addresses:
+            raise ValueError("ckpt_sha256: needs a ckpt that is an address")
+        return self
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where the checkpoint is downloaded from; empty if it is a path or is trained."""
+        given = [self.ckpt] if isinstance(self.ckpt, str) else self.ckpt or []
+        return tuple(given) if all(map(is_address, given)) else ()
 
 
 class Config(Overrides):
@@ -47,6 +84,22 @@ class Config(Overrides):
     datasets: dict[Name, DatasetSettings] = Field({}, description="paired pictures, by name")
     defaults: Overrides = Field(default_factory=Overrides, description="parameters of runs that do not say otherwise")
     runs: dict[Name, RunSettings] = Field({}, description="what is trained, by name")
+    seeds: list[Seed] = Field(
+        [], description="train each run once for each of these seeds, as RUN_seed0, RUN_seed1, ..."
+    )
+    comparisons: dict[str, list[Name]] = Field(
+        {}, description="runs that the summary compares with one another, by a title"
+    )
+    fidelity: FidelitySettings = Field(default_factory=FidelitySettings, description="FID and KID")
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file of weights that is fetched, whole and checked, before it is used."""
+
+    path: str
+    addresses: tuple[str, ...]
+    sha256: str | None
 
 
 @dataclass(frozen=True)
@@ -54,8 +107,10 @@ class Run:
     """One run with everything resolved."""
 
     name: str
+    group: str  # the entry under runs: it differs from the name where there are several seeds
     dataset: str
-    ckpt: str | None
+    ckpt: str | None  # a path; None: trained here
+    download: Download | None  # where ckpt comes from, if it is not there already
     train: TrainSettings
     predict: PredictSettings
     where: WhereSettings
@@ -80,14 +135,18 @@ def read_config(config: dict[str, Any]) -> tuple[Config, dict[str, Run], list[st
         raise InputError("\n".join(_explain(e, ()) for e in error.errors())) from None
     for name in RULES & settings.runs.keys():
         raise InputError(f"config: runs.{name}: is the name of a rule; choose another")
-    for name in settings.all:
-        if name not in settings.runs:
-            raise InputError(f"config: all: no run is named {name!r}{_nearest(name, settings.runs)}")
+    named = {"all": settings.all} | {f"comparisons.{title}": runs for title, runs in settings.comparisons.items()}
+    for key, names in named.items():
+        for name in names:
+            if name not in settings.runs:
+                raise InputError(f"config: {key}: no run is named {name!r}{_nearest(name, settings.runs)}")
+    if settings.seeds and settings.seed is not None:
+        raise InputError("config: seeds: excludes seed at the top level: keep one")
     runs, notes = {}, []
     for name in settings.runs:
         _resolve(settings, name, {})
         try:
-            runs[name] = _resolve(settings, name, _set(settings))
+            runs |= {run.name: run for run in _seeded(_resolve(settings, name, _set(settings)), settings.seeds)}
         except InputError as error:
             notes.append(f"{error} (this run is left out)")
     if not runs and notes:
@@ -113,7 +172,34 @@ def _resolve(config: Config, name: str, top_level: dict[str, Any]) -> Run:
             f"config: runs.{name}.predict_split: dataset {dataset_name} has no split {predict.predict_split!r}; "
             f"it has {', '.join(dataset.splits)}"
         )
-    return Run(name, dataset_name, entry.ckpt, train, predict, where)
+    download = _download(name, entry.addresses, entry.ckpt_sha256, ".ckpt") if entry.addresses else None
+    return Run(name, name, dataset_name, download.path if download else entry.ckpt, download, train, predict, where)
+
+
+def _seeded(run: Run, seeds: list[int]) -> list[Run]:
+    """The run once for each seed, under a name that tells it; a run that trains nothing stays one."""
+    if run.ckpt or not seeds:
+        return [run]
+    return [
+        replace(
+            run,
+            name=f"{run.group}_seed{seed}",
+            train=run.train.model_copy(update={"seed": seed}),
+            predict=run.predict.model_copy(update={"seed": seed}),
+        )
+        for seed in seeds
+    ]
+
+
+def fidelity_weights(settings: FidelitySettings) -> Download:
+    """The weights for FID and KID, and where they come from."""
+    return _download("fidelity", tuple(settings.weights), settings.sha256, ".pth")
+
+
+def _download(owner: str, addresses: tuple[str, ...], sha256: str | None, ending: str) -> Download:
+    """Weights keep the name that they are published under, in a folder of their owner."""
+    file = PurePosixPath(unquote(urlsplit(addresses[0]).path)).name
+    return Download(f"data/weights/{owner}/{file.removesuffix(ending)}{ending}", addresses, sha256)
 
 
 def _set(model: BaseModel) -> dict[str, Any]:
@@ -140,6 +226,8 @@ def _keys_at(where: tuple[str, ...]) -> list[str]:
         model = RunSettings
     elif where[0] == "defaults":
         model = Overrides
+    elif where[0] == "fidelity":
+        model = FidelitySettings
     return list(model.model_fields)
 
 

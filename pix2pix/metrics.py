@@ -1,7 +1,6 @@
-"""How far predictions are from their targets: L1, PSNR and SSIM on 8-bit pictures."""
+"""How far predictions are from their targets: L1, PSNR and SSIM on 8-bit pictures, classes of label maps."""
 
 import csv
-import json
 import math
 from pathlib import Path
 
@@ -11,7 +10,10 @@ from scipy.stats import bootstrap
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from pix2pix.errors import InputError
+from pix2pix.facts import write_json
 from pix2pix.files import replacing
+from pix2pix.labels import EXPLAINED as LABELS_EXPLAINED
+from pix2pix.labels import class_overlaps, label_scores
 
 RESAMPLES = 9999
 SSIM_SETTINGS = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
@@ -70,26 +72,48 @@ def summarise(scores: list[float]) -> dict[str, object]:
     }
 
 
-def write_metrics(rows: list[dict], facts: dict[str, object], csv_path: Path, json_path: Path) -> None:
-    """metrics.csv, a row a picture, and metrics.json: n, mean, standard deviation, interval and settings.
+def summarise_labels(matrices: np.ndarray) -> dict[str, dict[str, object]]:
+    """Scores of label maps over all pictures, (N, C, C + 1) confusion matrices, with 95 % bootstrap intervals.
+
+    The pixels of all pictures are counted together; the bootstrap resamples whole pictures.
+    """
+    scores = label_scores(matrices.sum(0))
+    pictures = len(matrices)
+    draws = np.random.default_rng(0).multinomial(pictures, np.full(pictures, 1 / pictures), RESAMPLES)
+    flat = matrices.reshape(pictures, -1)
+    resampled = [label_scores((draw @ flat).reshape(matrices.shape[1:])) for draw in draws]
+    summary = {}
+    for name, value in scores.items():
+        low, high = np.nanpercentile([scores[name] for scores in resampled], [2.5, 97.5])
+        interval = [float(low), float(high)] if pictures > 1 and low < high else None
+        summary[name] = {"mean": value, "std": None, "ci95": interval}
+    return summary
+
+
+def write_metrics(
+    rows: list[dict],
+    matrices: list[np.ndarray],
+    facts: dict[str, object],
+    csv_path: Path,
+    json_path: Path,
+) -> None:
+    """metrics.csv, a row a picture, and metrics.json: n, mean, standard deviation, interval and facts.
 
     Args:
         rows: name, l1, psnr, ssim of each picture.
+        matrices: where pictures are label maps, the confusion matrix of each (see labels.confusion).
         facts: what the scores hold for (run, dataset, split, direction, ...), put before them.
     """
     names = [column for column in rows[0] if column != "name"]
     scores = {name: summarise([row[name] for row in rows]) for name in names}
     report = facts | {"n": len(rows), "metrics": scores, "definitions": EXPLAINED}
+    if matrices:
+        counts = np.array(matrices)
+        report["metrics"] |= summarise_labels(counts)
+        report["class_iou"] = class_overlaps(counts.sum(0))
+        report["definitions"] = EXPLAINED | LABELS_EXPLAINED
     with replacing(csv_path) as scratch, open(scratch, "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
         writer.writerows(rows)
-    with replacing(json_path) as scratch:
-        scratch.write_text(json.dumps(_plain(report), indent=2, allow_nan=False) + "\n")
-
-
-def _plain(value: object) -> object:
-    """JSON knows no infinity: it becomes the string "inf"."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return "inf" if value == math.inf else value
+    write_json(report, json_path)

@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.checkpoint import load_network
+from pix2pix.checksum import sha256_of
+from pix2pix.facts import FACTS, write_json
 from pix2pix.files import replacing
 from pix2pix.grid import spread, write_grid
 from pix2pix.loader import to_array, to_pixels, whole_pairs
@@ -19,6 +21,7 @@ from pix2pix.records import count
 from pix2pix.settings import PredictSettings
 
 PAIRS_IN_GRID = 8
+RESIZE = "each half to {0}x{0} pixels, bicubic (Pillow), whatever its shape; none where it has that size"
 
 
 def generate(
@@ -41,7 +44,11 @@ def generate(
 
 
 def predict(run: str, settings: PredictSettings, ckpt: Path, files: list[Path], folder: Path) -> int:
-    """Write one PNG an input, grid.png and index.html to `folder`, all or nothing; return the number of pairs."""
+    """Write one PNG an input, grid.png, index.html and facts.json to `folder`, all or nothing.
+
+    facts.json is what the pictures depend on: settings, the checkpoint's name and checksum, the
+    generator's mode. Returns the number of pairs.
+    """
     pairs = count(files)
     in_grid = spread(pairs, PAIRS_IN_GRID)
     names, rows = [], []
@@ -57,7 +64,16 @@ def predict(run: str, settings: PredictSettings, ckpt: Path, files: list[Path], 
                     rows.append((name, x, fake, y))
                 names.append(name)
         write_grid(rows, scratch / "grid.png")
-        facts = {key: str(value) for key, value in settings}
-        write_gallery(scratch, run, {"checkpoint": ckpt.name} | facts, names)
+        facts = {"checkpoint": ckpt.name, "checkpoint_sha256": sha256_of(ckpt), "generator_mode": mode_of(settings)}
+        facts |= {"resize": RESIZE.format(settings.val_pic_size)} | settings.model_dump()
+        write_json(facts, scratch / FACTS)
+        write_gallery(scratch, run, {key: str(value) for key, value in facts.items()}, names)
     print(f"{pairs} predictions in {folder}", file=sys.stderr)
     return pairs
+
+
+def mode_of(settings: PredictSettings) -> str:
+    """How the generator runs at prediction, in words."""
+    statistics = "instance" if settings.norm == "instance" else "batch"
+    noise = f"dropout on (seed {settings.seed})" if settings.dropout else "no dropout"
+    return f"{statistics} statistics of each picture alone, as in training; {noise}"

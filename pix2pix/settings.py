@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Split = Literal["train", "val", "test"]
 Direction = Literal["AtoB", "BtoA"]
 Positive = Annotated[int, Field(ge=1)]
@@ -41,7 +43,7 @@ class DatasetSettings(Strict):
     )
     folder: str | None = Field(None, description="a folder on disk with train/ and val/ inside, in place of an archive")
     drawn: bool = Field(False, description="drawn by the built-in program, in place of an archive (the demo)")
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+    sha256: Sha256 | None = Field(
         None, description="checksum of the archive; null: that of the first download is kept and compared"
     )
     splits: dict[Split, Positive | None] = Field(
@@ -50,6 +52,9 @@ class DatasetSettings(Strict):
     )
     left: str = Field("A", description="what the left half (A) shows")
     right: str = Field("B", description="what the right half (B) shows")
+    palettes: dict[Literal["left", "right"], Literal["cityscapes"]] = Field(
+        {}, description="the halves that are label maps, and the palette whose colours tell their classes"
+    )
     direction: Direction = Field("AtoB", description="which half is the input: AtoB the left, BtoA the right")
     jitter: bool = Field(True, description="training enlarges to load_size and crops train_pic_size at random")
     flip: bool = Field(True, description="training mirrors every other pair, left to right, at random")
@@ -113,7 +118,7 @@ class TrainSettings(GeneratorSettings):
     direction: Direction = Field("AtoB", description="which half is the input: AtoB the left, BtoA the right")
     jitter: bool = Field(True, description="enlarge to load_size and crop train_pic_size at random")
     flip: bool = Field(True, description="mirror every other pair, left to right, at random")
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of weights, order, crops, flips, dropout")
+    seed: Seed = Field(0, description="of weights, order, crops, flips, dropout")
 
     @model_validator(mode="after")
     def _fits(self) -> "TrainSettings":
@@ -140,7 +145,7 @@ class PredictSettings(GeneratorSettings):
     val_pic_size: Positive = Field(256, description="width and height of predictions, in pixels")
     predict_split: Split = Field("val", description="the split whose inputs are predicted")
     direction: Direction = Field("AtoB", description="which half is the input: AtoB the left, BtoA the right")
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of dropout, where there is any")
+    seed: Seed = Field(0, description="of dropout, where there is any")
 
     @model_validator(mode="after")
     def _fits(self) -> "PredictSettings":
@@ -157,6 +162,22 @@ class WhereSettings(Strict):
         5.0, description="minutes between saved states within an epoch, from which training resumes"
     )
     save_epoch_freq: Positive = Field(50, description="epochs between generators kept in snapshots/")
+
+
+class FidelitySettings(Strict):
+    """FID and KID, which need an extra (torch-fidelity) and the weights of an Inception network."""
+
+    enabled: bool = Field(
+        False, description="measure every run; false: only where results/{run}/fidelity.json is asked for"
+    )
+    weights: Annotated[list[str], Field(min_length=1)] = Field(
+        ["https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"],
+        description="addresses of the weights, tried in order: http(s):// or file://",
+    )
+    sha256: Sha256 = Field(
+        "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+        description="their checksum; weights that have another one are not used",
+    )
 
 
 def _check_size(key: str, size: int, g_layers: int) -> None:

@@ -25,6 +25,7 @@ LOG_TO = """2>&1 | sh -c 'trap "" INT TERM; exec tee "$0"'"""
 PAIRS_IN_A_SHARD = 20000
 DRAWN = [name for name, dataset in CONFIG.datasets.items() if dataset.drawn]
 DOWNLOADED = [name for name, dataset in CONFIG.datasets.items() if not dataset.drawn and not dataset.folder]
+WEIGHTS = {run.download.path: run.download for run in RUNS.values() if run.download}
 SUMMARIES = {"summary": CONFIG.all, "benchmarks": BENCHMARKS}
 
 
@@ -56,7 +57,7 @@ def predict_records(wildcards):
 
 
 def checkpoint_of(wildcards):
-    """The generator that a run predicts with: trained here, or one of the user's own."""
+    """The generator that a run predicts with: trained here, published, or one of the user's own."""
     run = RUNS[wildcards.run]
     return run.ckpt or f"results/{run.name}/ckpt/Generator_{run.train.epoch_num}.ckpt"
 
@@ -71,7 +72,9 @@ def predict_flags(wildcards):
 
 
 def evaluate_flags(wildcards):
-    return f"--dataset {RUNS[wildcards.run].dataset} {predict_flags(wildcards)}"
+    run = RUNS[wildcards.run]
+    palette = CONFIG.datasets[run.dataset].palettes.get("right" if run.predict.direction == "AtoB" else "left")
+    return f"--run {run.name} --dataset {run.dataset}" + (f" --palette {palette}" if palette else "")
 
 
 def mirror_flags(wildcards):
@@ -82,6 +85,12 @@ def mirror_flags(wildcards):
 def checksum_flag(wildcards):
     sha256 = CONFIG.datasets[wildcards.dataset].sha256
     return f"--sha256 {sha256}" if sha256 else ""
+
+
+def weights_flags(wildcards):
+    download = WEIGHTS[f"data/weights/{wildcards.file}"]
+    flags = [f"--address {shlex.quote(address)}" for address in download.addresses]
+    return " ".join(flags + ([f"--sha256 {download.sha256}"] if download.sha256 else []))
 
 
 def drawn_flags(wildcards):

@@ -48,6 +48,26 @@ rule download:
         f"{LOG_TO} {{log}}"
 
 
+rule download_weights:
+    output:
+        "data/weights/{file}",
+    log:
+        "logs/download_weights/{file}.log",
+    benchmark:
+        "logs/download_weights/{file}.tsv"
+    wildcard_constraints:
+        file=one_of(path.removeprefix("data/weights/") for path in WEIGHTS),
+    conda:
+        "../workflow/envs/pix2pix.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=120,
+        addresses=weights_flags,
+    shell:
+        f"{SCRIPTS}/download_weights.py " "{resources.addresses} {output} " f"{LOG_TO} {{log}}"
+
+
 rule extract:
     input:
         pictures_source,

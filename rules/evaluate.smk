@@ -46,11 +46,11 @@ rule evaluate:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=evaluate_flags,
+        about=evaluate_flags,
     shell:
         f"{SCRIPTS}/evaluate.py "
-        "{input.records} --predict_dir {input.predictions} --run {wildcards.run}"
-        " {params.settings} --csv {output.pictures} --json {output.summary} "
+        "{input.records} --predict_dir {input.predictions} {params.about}"
+        " --csv {output.pictures} --json {output.summary} "
         f"{LOG_TO} {{log}}"
 
 

@@ -3,12 +3,13 @@
 import argparse
 from pathlib import Path
 
+from pix2pix.facts import read_facts
+from pix2pix.labels import confusion
 from pix2pix.loader import whole_pairs
 from pix2pix.metrics import compare, read_prediction, write_metrics
-from pix2pix.program import add_flags, read_flags, run
+from pix2pix.program import run
 from pix2pix.progress import Progress
 from pix2pix.records import count
-from pix2pix.settings import PredictSettings
 
 
 def main() -> None:
@@ -19,17 +20,21 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, required=True, help="the table to write, a row a picture")
     parser.add_argument("--json", type=Path, required=True, help="the summary to write")
     parser.add_argument("--run", default="run", help="the run's name, for the summary")
+    parser.add_argument("--group", help="the runs that differ from it by their seed alone (default: the run's name)")
     parser.add_argument("--dataset", default="", help="the dataset's name, for the summary")
-    add_flags(parser, PredictSettings)
+    parser.add_argument("--palette", choices=["cityscapes"], help="the targets are label maps in these colours")
     arguments = parser.parse_args()
-    settings = read_flags(arguments, PredictSettings)
-    pairs = whole_pairs(arguments.records, settings.val_pic_size, settings.direction)
-    rows = []
+    about = {"run": arguments.run, "group": arguments.group or arguments.run, "dataset": arguments.dataset}
+    facts = about | read_facts(arguments.predict_dir)
+    size = facts["val_pic_size"]
+    rows, matrices = [], []
+    pairs = whole_pairs(arguments.records, size, facts["direction"])
     for name, _, target in Progress(pairs, total=count(arguments.records), desc="measuring", unit="picture"):
-        prediction = read_prediction(arguments.predict_dir, name, settings.val_pic_size)
+        prediction = read_prediction(arguments.predict_dir, name, size)
         rows.append({"name": name, **compare(prediction, target)})
-    facts = {"run": arguments.run, "dataset": arguments.dataset, **settings.model_dump()}
-    write_metrics(rows, facts, arguments.csv, arguments.json)
+        if arguments.palette:
+            matrices.append(confusion(prediction, target))
+    write_metrics(rows, matrices, facts, arguments.csv, arguments.json)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,166 @@
+"""Metrics agree with hand-computed cases and with scikit-image; what is missing is an error, not a smaller n."""
+
+import csv
+import io
+import json
+import math
+import shutil
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import draw_pairs, script
+from PIL import Image
+from skimage.metrics import mean_squared_error, structural_similarity
+
+from pix2pix.labels import CLASSES, IGNORED, classify, confusion, label_scores
+from pix2pix.metrics import compare, summarise, summarise_labels
+
+
+def flat(value: int | tuple[int, int, int], size: int = 16) -> np.ndarray:
+    return np.full((size, size, 3), value, np.uint8)
+
+
+def test_identical_pictures():
+    picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    assert compare(picture, picture) == {"l1": 0.0, "psnr": math.inf, "ssim": pytest.approx(1.0)}
+
+
+def test_a_constant_shift():
+    scores = compare(flat(110), flat(100))
+    assert scores["l1"] == 10
+    assert scores["psnr"] == pytest.approx(10 * math.log10(255**2 / 10**2))
+    # two flat pictures: (2 m1 m2 + c1) / (m1^2 + m2^2 + c1), with c1 = (0.01 * 255)^2
+    c1 = (0.01 * 255) ** 2
+    assert scores["ssim"] == pytest.approx((2 * 110 * 100 + c1) / (110**2 + 100**2 + c1))
+
+
+def test_the_difference_of_bytes_does_not_wrap():
+    assert compare(flat(0), flat(255))["l1"] == 255
+    assert compare(flat(255), flat(0))["psnr"] == 0
+
+
+def test_real_facades_agree_with_scikit_image(shared):
+    pictures = []
+    with tarfile.open(shared / "datasets" / "facades.tar.gz") as archive:
+        for number in (1, 2, 3):
+            data = archive.extractfile(f"facades/val/{number}.jpg").read()
+            pictures.append(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
+    for pair in pictures:
+        photo, labels = pair[:, :256], pair[:, 256:]
+        scores = compare(labels, photo)
+        assert scores["l1"] == pytest.approx(np.abs(labels.astype(float) - photo).mean())
+        assert scores["psnr"] == pytest.approx(10 * math.log10(255**2 / mean_squared_error(photo, labels)))
+        channels = [
+            structural_similarity(
+                photo[..., c], labels[..., c], data_range=255, gaussian_weights=True, sigma=1.5,
+                use_sample_covariance=False,
+            )
+            for c in range(3)
+        ]  # fmt: skip
+        assert scores["ssim"] == pytest.approx(np.mean(channels))
+
+
+def test_mean_deviation_and_interval():
+    scores = np.random.default_rng(1).normal(20, 3, 200)
+    summary = summarise(scores.tolist())
+    assert summary["mean"] == pytest.approx(scores.mean())
+    assert summary["std"] == pytest.approx(scores.std(ddof=1))
+    half = 1.96 * summary["std"] / math.sqrt(200)
+    assert summary["ci95"] == pytest.approx([scores.mean() - half, scores.mean() + half], abs=0.1)
+    assert summarise([3.0]) == {"mean": 3.0, "std": None, "ci95": None}
+    assert summarise([2.0, math.inf])["mean"] == math.inf
+
+
+def test_the_nearest_colour_tells_the_class():
+    names = list(CLASSES)
+    near = np.array([[(130, 60, 126), (68, 133, 178), (2, 1, 140), (3, 0, 0)]], np.uint8)
+    classes = classify(near)[0]
+    assert [names[index] for index in classes[:3]] == ["road", "sky", "car"]
+    assert classes[3] >= len(names)
+    assert len(set(CLASSES.values()) | set(IGNORED.values())) == len(CLASSES) + len(IGNORED) == 29
+
+
+def test_a_known_confusion_matrix():
+    road, sky, car, void = CLASSES["road"], CLASSES["sky"], CLASSES["car"], (0, 0, 0)
+    target = np.array([[road] * 4 + [sky] * 4 + [car] * 2 + [void] * 2], np.uint8)
+    found = np.array([[road] * 3 + [sky] + [sky] * 2 + [void] * 2 + [car] * 2 + [road, sky]], np.uint8)
+    scores = label_scores(confusion(found, target))
+    # of 10 evaluated pixels 7 are right; road 3 of 4, sky 2 of 4, car 2 of 2
+    assert scores["pixel_accuracy"] == pytest.approx(0.7)
+    assert scores["class_accuracy"] == pytest.approx((3 / 4 + 2 / 4 + 2 / 2) / 3)
+    # unions: road 4, sky 5 (one road was taken for sky), car 2; what was predicted on void counts nowhere
+    assert scores["class_iou"] == pytest.approx((3 / 4 + 2 / 5 + 2 / 2) / 3)
+
+
+def test_a_class_that_is_only_predicted_counts_in_iou():
+    matrix = confusion(
+        np.array([[CLASSES["bus"], CLASSES["road"]]], np.uint8), np.array([[CLASSES["road"]] * 2], np.uint8)
+    )
+    assert label_scores(matrix) == {"pixel_accuracy": 0.5, "class_accuracy": 0.5, "class_iou": 0.25}
+
+
+def test_label_scores_count_the_pixels_of_all_pictures_together():
+    road, sky = (np.full((4, 4, 3), CLASSES[name], np.uint8) for name in ("road", "sky"))
+    summary = summarise_labels(np.array([confusion(road, road), confusion(road, sky)]))
+    assert summary["pixel_accuracy"]["mean"] == 0.5
+    assert summary["class_iou"]["mean"] == pytest.approx((16 / 32 + 0) / 2)
+    low, high = summary["pixel_accuracy"]["ci95"]
+    assert (low, high) == (0.0, 1.0)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory) -> Path:
+    """Records and predictions that are the very targets, but for one that is 10 levels brighter."""
+    folder = tmp_path_factory.mktemp("measured")
+    draw_pairs(folder / "pairs", train=1, val=3)
+    assert script("mindrecord", folder / "pairs", folder / "val.mindrecord", "--split", "val").returncode == 0
+    (folder / "predict").mkdir()
+    for number in (1, 2, 3):
+        with Image.open(folder / "pairs" / "val" / f"{number}.png") as pair:
+            target = np.asarray(pair.crop((32, 0, 64, 32))) + (10 if number == 2 else 0)
+        Image.fromarray(target.astype(np.uint8)).save(folder / "predict" / f"{number}.png")
+    facts = {"direction": "AtoB", "val_pic_size": 32, "predict_split": "val", "seed": 7, "checkpoint_sha256": "ab"}
+    (folder / "predict" / "facts.json").write_text(json.dumps(facts))
+    return folder
+
+
+def evaluate(folder: Path, out: Path, *flags: str):
+    return script(
+        "evaluate", folder / "val.mindrecord", "--predict_dir", folder / "predict",
+        "--csv", out / "metrics.csv", "--json", out / "metrics.json", "--run", "mine", "--dataset", "squares", *flags,
+    )  # fmt: skip
+
+
+def test_the_files_hold_every_picture_and_what_the_scores_depend_on(measured, tmp_path):
+    assert evaluate(measured, tmp_path, "--palette", "cityscapes").returncode == 0
+    with open(tmp_path / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["name"], float(row["l1"])) for row in rows] == [("1", 0), ("2", 10), ("3", 0)]
+    report = json.loads((tmp_path / "metrics.json").read_text())
+    known = {"n": 3, "run": "mine", "dataset": "squares", "direction": "AtoB", "seed": 7, "checkpoint_sha256": "ab"}
+    assert known.items() <= report.items()
+    assert report["metrics"]["l1"]["mean"] == pytest.approx(10 / 3)
+    assert report["metrics"]["psnr"]["mean"] == "inf"
+    assert set(report["metrics"]) == {"l1", "psnr", "ssim", "pixel_accuracy", "class_accuracy", "class_iou"}
+    assert set(report["metrics"]) <= set(report["definitions"]) | {"classes"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda folder: (folder / "2.png").unlink(), "2.png: the prediction is missing"),
+        (lambda folder: Image.new("RGB", (30, 32)).save(folder / "2.png"), "2.png: 30x32 pixels, not 32x32"),
+        (lambda folder: (folder / "facts.json").unlink(), "facts.json: missing or damaged"),
+    ],
+    ids=["missing", "other size", "no facts"],
+)
+def test_what_cannot_be_measured_is_an_error(measured, tmp_path, spoil, says):
+    shutil.copytree(measured, tmp_path / "copy")
+    spoil(tmp_path / "copy" / "predict")
+    result = evaluate(tmp_path / "copy", tmp_path)
+    assert result.returncode == 1
+    [line] = [line for line in result.stdout.splitlines() if line.startswith("error: ")]
+    assert says in line
+    assert not (tmp_path / "metrics.json").exists()
