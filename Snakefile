@@ -32,11 +32,11 @@ rule benchmarks:
         "results/benchmarks.html",
 
 
-for run_name in RUNS:
+for group in sorted(GROUPS):
 
     rule:
         name:
-            run_name
+            group
         input:
-            everything_of([run_name]),
+            everything_of([group]),
         localrule: True

@@ -4,7 +4,7 @@ import sys
 
 from snakemake.settings.types import DeploymentMethod
 
-from pix2pix.config import BENCHMARKS, read_config
+from pix2pix.config import BENCHMARKS, fidelity_weights, read_config
 from pix2pix.errors import InputError
 from pix2pix.program import as_flags
 
@@ -25,7 +25,9 @@ LOG_TO = """2>&1 | sh -c 'trap "" INT TERM; exec tee "$0"'"""
 PAIRS_IN_A_SHARD = 20000
 DRAWN = [name for name, dataset in CONFIG.datasets.items() if dataset.drawn]
 DOWNLOADED = [name for name, dataset in CONFIG.datasets.items() if not dataset.drawn and not dataset.folder]
-WEIGHTS = {run.download.path: run.download for run in RUNS.values() if run.download}
+INCEPTION = fidelity_weights(CONFIG.fidelity)
+WEIGHTS = {run.download.path: run.download for run in RUNS.values() if run.download} | {INCEPTION.path: INCEPTION}
+GROUPS = {run.group for run in RUNS.values()}
 SUMMARIES = {"summary": CONFIG.all, "benchmarks": BENCHMARKS}
 
 
@@ -34,8 +36,18 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
-def everything_of(runs):
-    return expand("results/{run}/{result}", run=runs, result=["predict", "metrics.json", "metrics.csv"])
+def members(groups):
+    """The runs of each group in turn: one, or one for each seed."""
+    return [run.name for group in groups for run in RUNS.values() if run.group == group]
+
+
+def scores_of(runs):
+    return expand("results/{run}/{scores}.json", run=runs, scores=["metrics"] + ["fidelity"] * CONFIG.fidelity.enabled)
+
+
+def everything_of(groups):
+    runs = members(groups)
+    return scores_of(runs) + expand("results/{run}/{result}", run=runs, result=["predict", "metrics.csv", "run.html"])
 
 
 def shards(dataset, split):
@@ -74,7 +86,7 @@ def predict_flags(wildcards):
 def evaluate_flags(wildcards):
     run = RUNS[wildcards.run]
     palette = CONFIG.datasets[run.dataset].palettes.get("right" if run.predict.direction == "AtoB" else "left")
-    return f"--run {run.name} --dataset {run.dataset}" + (f" --palette {palette}" if palette else "")
+    return f"--run {run.name} --group {run.group} --dataset {run.dataset}" + (f" --palette {palette}" if palette else "")
 
 
 def mirror_flags(wildcards):

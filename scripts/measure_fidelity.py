@@ -1,0 +1,25 @@
+"""Measure FID and KID of predictions against their targets, with torch-fidelity: fidelity.json."""
+
+import argparse
+from pathlib import Path
+
+from pix2pix.facts import read_facts, write_json
+from pix2pix.fidelity import EXPLAINED, measure
+from pix2pix.program import run
+
+
+def main() -> None:
+    """Parse the flags and measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("output", type=Path, help="the file to write, for example results/facades/fidelity.json")
+    parser.add_argument("--predict_dir", type=Path, required=True, help="the predictions")
+    parser.add_argument("--weights", type=Path, required=True, help="weights of the Inception network")
+    parser.add_argument("--sha256", required=True, help="the checksum that the weights must have")
+    arguments = parser.parse_args()
+    scores = measure(arguments.predict_dir, arguments.weights, arguments.sha256)
+    facts = read_facts(arguments.predict_dir) | {"inception_sha256": arguments.sha256}
+    write_json(facts | scores | {"definitions": EXPLAINED}, arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)
