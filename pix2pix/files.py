@@ -1,4 +1,4 @@
-"""Outputs that appear whole or not at all: written under another name, then renamed."""
+"""Outputs that appear whole or not at all: written under another name, then renamed; and the order of names."""
 
 import os
 import shutil
@@ -39,3 +39,8 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def natural_order(name: str) -> tuple[int, str]:
+    """Sort 2 before 10 among numbers, other names by the alphabet behind them."""
+    return (0, name.zfill(20)) if name.isdigit() else (1, name)

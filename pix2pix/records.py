@@ -17,14 +17,10 @@ from mindspore.dataset import MindDataset, SubsetSampler
 from mindspore.mindrecord import FileWriter
 
 from pix2pix.errors import InputError
+from pix2pix.files import natural_order
 from pix2pix.progress import Progress
 
 SCHEMA = {"name": {"type": "string"}, "pair": {"type": "bytes"}}
-
-
-def natural_order(name: str) -> tuple[int, str]:
-    """Sort 2 before 10 among numbers, other names by the alphabet behind them."""
-    return (0, name.zfill(20)) if name.isdigit() else (1, name)
 
 
 def split_files(folder: Path, shard: int = 1, shards: int = 1) -> list[Path]:

@@ -128,6 +128,12 @@ class TrainSettings(GeneratorSettings):
                 f"load_size ({self.load_size}) is smaller than train_pic_size ({self.train_pic_size}): "
                 "raise it, or set jitter: false"
             )
+        # each strided layer halves the picture, each of the last two takes a pixel from it
+        if self.d_layers and self.train_pic_size // 2**self.d_layers < 3:
+            raise ValueError(
+                f"d_layers ({self.d_layers}) is too deep for train_pic_size ({self.train_pic_size}): "
+                f"nothing is left of pictures below {3 * 2**self.d_layers} pixels"
+            )
         seen = self.g_in_planes * self.conditional + self.g_out_planes
         if self.d_in_planes != seen:
             raise ValueError(f"d_in_planes ({self.d_in_planes}) must be {seen}, as conditional is {self.conditional}")

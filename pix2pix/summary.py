@@ -1,46 +1,103 @@
-"""Several runs side by side, as a table and as a page."""
+"""Several runs side by side, as a table and as a page that stands alone."""
 
 import csv
-import json
 from pathlib import Path
 
+from pix2pix.comparison import TITLES, Comparison, compare_runs, draw_metric, rows_of
+from pix2pix.embedding import embed_figure, embed_picture
 from pix2pix.errors import InputError
-from pix2pix.files import replacing
-from pix2pix.pages import TEMPLATES
+from pix2pix.facts import read_json
+from pix2pix.fidelity import FEATURES
+from pix2pix.files import natural_order, replacing
+from pix2pix.grid import spread
+from pix2pix.pages import TEMPLATES, readable
+from pix2pix.published import published_for
 
-FACTS = ("run", "dataset", "predict_split", "n", "direction", "val_pic_size")
+FACTS = ("run", "dataset", "predict_split", "n", "direction", "val_pic_size", "seed", "checkpoint", "checkpoint_sha256")
+EXAMPLES = 2
+THUMBNAIL = 256
 
 
-def read_metrics(path: Path) -> dict:
-    """The content of a metrics.json.
+def read_run(folder: Path, fidelity: bool) -> dict:
+    """The scores of results/{run} and the facts that they depend on; with FID and KID if `fidelity`.
 
     Raises:
-        InputError: it is missing or damaged.
+        InputError: a file is missing or damaged, or FID was measured on other predictions.
     """
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        raise InputError(f"{path}: missing or damaged; delete it and run the workflow again") from None
+    run = read_json(folder / "metrics.json") | {"folder": folder}
+    if fidelity:
+        more = read_json(folder / "fidelity.json")
+        if (more["n"], more["checkpoint_sha256"]) != (run["n"], run["checkpoint_sha256"]):
+            raise InputError(f"{folder / 'fidelity.json'}: of other predictions than metrics.json; delete it")
+        for part in ("metrics", "definitions"):
+            run[part] = run[part] | more[part]
+    return run
 
 
 def write_table(runs: list[dict], path: Path) -> None:
-    """summary.csv: a row a run; of each metric the mean, standard deviation and interval."""
-    rows = []
-    for run in runs:
-        row = {fact: run[fact] for fact in FACTS}
-        for name, score in run["metrics"].items():
-            low, high = score["ci95"] or ("", "")
-            row |= {f"{name}_mean": score["mean"], f"{name}_std": score["std"]}
-            row |= {f"{name}_ci95_low": low, f"{name}_ci95_high": high}
-        rows.append(row)
+    """summary.csv: a row a run, then a row for each group of several seeds.
+
+    Of each metric the mean, standard deviation and 95 % interval: over the pictures for a run, over
+    the seeds for a group (column `interval_over`).
+    """
+    metrics = [name for name in TITLES if any(name in run["metrics"] for run in runs)]
+    single = [row for run in runs for row in rows_of([run | {"group": run["run"]}])]
+    several = [row for row in rows_of(runs) if len(row.runs) > 1]
+    table = []
+    for row in single + several:
+        line = {fact: row.runs[0][fact] for fact in FACTS} | {"interval_over": row.spread}
+        if len(row.runs) > 1:
+            line |= {"run": row.name, "seed": "", "checkpoint": "", "checkpoint_sha256": ""}
+        for name in metrics:
+            score = row.scores.get(name)
+            values = (score.mean, score.std, score.low, score.high) if score else (None,) * 4
+            for what, value in zip(("mean", "std", "ci95_low", "ci95_high"), values, strict=True):
+                line[f"{name}_{what}"] = "" if value is None else value
+        table.append(line)
     with replacing(path) as scratch, open(scratch, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0].keys())
+        writer = csv.DictWriter(file, table[0].keys())
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(table)
 
 
-def write_page(runs: list[dict], path: Path) -> None:
-    """summary.html: the same for the eye, with links to the galleries; opens without a network."""
-    page = TEMPLATES.get_template("summary.html").render(runs=runs, definitions=runs[0]["definitions"])
+def write_page(runs: list[dict], titled: dict[str, list[str]], published: dict, path: Path) -> None:
+    """summary.html: comparisons with plots, examples and published numbers; opens without a network."""
+    comparisons = compare_runs(runs, titled)
+    definitions = {name: text for run in runs for name, text in run["definitions"].items()}
+    page = TEMPLATES.get_template("summary.html").render(
+        runs=runs,
+        sections=[_section(comparison, published) for comparison in comparisons],
+        titles=TITLES,
+        definitions=definitions,
+        several_seeds=any(len(row.runs) > 1 for comparison in comparisons for row in comparison.rows),
+        small=[run["run"] for run in runs if "fid" in run["metrics"] and run["n"] < FEATURES],
+    )
     with replacing(path) as scratch:
-        scratch.write_text(page)
+        scratch.write_text(page, encoding="utf-8")
+
+
+def _section(comparison: Comparison, published: dict) -> dict[str, object]:
+    numbers = published_for(comparison, published)
+    plots = comparison.metrics if len(comparison.rows) > 1 else []
+    return {
+        "comparison": comparison,
+        "plots": {name: embed_figure(draw_metric(comparison, name)) for name in plots},
+        "examples": examples(comparison),
+        "beside": [each for each in numbers if each.metrics],
+        "apart": [each for each in numbers if not each.metrics],
+    }
+
+
+def examples(comparison: Comparison) -> list[dict[str, object]]:
+    """Some pictures of the split: input, target, and what each row made of it."""
+    folders = {row.name: row.runs[0]["folder"] / "predict" for row in comparison.rows}
+    first = next(iter(folders.values()))
+    names = sorted((file.stem for file in (first / "target").glob("*.png")), key=natural_order)
+    shown = []
+    for name in (names[i] for i in spread(len(names), EXAMPLES)):
+        files = {"input": first / f"input/{name}.png"}
+        files |= {row: folder / f"{name}.png" for row, folder in folders.items()}
+        files["target"] = first / f"target/{name}.png"
+        pictures = {what: embed_picture(file, THUMBNAIL) for what, file in files.items()}
+        shown.append({"name": readable(name), "pictures": pictures})
+    return shown

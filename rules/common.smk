@@ -86,7 +86,25 @@ def predict_flags(wildcards):
 def evaluate_flags(wildcards):
     run = RUNS[wildcards.run]
     palette = CONFIG.datasets[run.dataset].palettes.get("right" if run.predict.direction == "AtoB" else "left")
-    return f"--run {run.name} --group {run.group} --dataset {run.dataset}" + (f" --palette {palette}" if palette else "")
+    return f"--run {run.name} --group {run.group} --dataset {run.dataset}" + (
+        f" --palette {palette}" if palette else ""
+    )
+
+
+def describe_flags(wildcards):
+    run = RUNS[wildcards.run]
+    settings = run.predict if run.ckpt else {**dict(run.train), **dict(run.predict)}.items()
+    flags = ["--trained"] * (run.ckpt is None) + ["--fidelity"] * CONFIG.fidelity.enabled
+    return " ".join([*flags, "--settings", *(f"{name}={value}" for name, value in settings)])
+
+
+def summarize_flags(wildcards):
+    groups = SUMMARIES[wildcards.summary]
+    flags = [f"results/{run}" for run in members(groups)] + ["--fidelity"] * CONFIG.fidelity.enabled
+    for title, names in CONFIG.comparisons.items():
+        if set(names) <= set(groups):
+            flags += ["--compare", shlex.quote(f"{title}={','.join(names)}")]
+    return " ".join(flags)
 
 
 def mirror_flags(wildcards):

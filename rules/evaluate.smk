@@ -3,7 +3,14 @@ rule predict:
         ckpt=checkpoint_of,
         records=predict_records,
     output:
-        directory("results/{run}/predict"),
+        report(
+            directory("results/{run}/predict"),
+            patterns=["{picture,grid}.png"],
+            caption="../workflow/report/grid.rst",
+            category="Runs",
+            subcategory="{run}",
+            labels={"run": "{run}", "shows": "grid of inputs, predictions and targets"},
+        ),
     log:
         "logs/predict/{run}.log",
     benchmark:
@@ -54,12 +61,81 @@ rule evaluate:
         f"{LOG_TO} {{log}}"
 
 
+rule measure_fidelity:
+    input:
+        predictions="results/{run}/predict",
+        weights=INCEPTION.path,
+    output:
+        "results/{run}/fidelity.json",
+    log:
+        "logs/measure_fidelity/{run}.log",
+    benchmark:
+        "logs/measure_fidelity/{run}.tsv"
+    wildcard_constraints:
+        run=one_of(RUNS),
+    conda:
+        "../workflow/envs/fidelity.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        sha256=INCEPTION.sha256,
+    shell:
+        f"{SCRIPTS}/measure_fidelity.py "
+        "{output} --predict_dir {input.predictions} --weights {input.weights} --sha256 {params.sha256} "
+        f"{LOG_TO} {{log}}"
+
+
+rule describe:
+    input:
+        checkpoint_of,
+        "results/{run}/predict",
+        lambda wildcards: scores_of([wildcards.run]),
+    output:
+        report(
+            "results/{run}/run.html",
+            caption="../workflow/report/run.rst",
+            category="Runs",
+            subcategory="{run}",
+            labels={"run": "{run}", "shows": "scores, grid, losses and settings"},
+        ),
+    log:
+        "logs/describe/{run}.log",
+    benchmark:
+        "logs/describe/{run}.tsv"
+    wildcard_constraints:
+        run=one_of(RUNS),
+    conda:
+        "../workflow/envs/pix2pix.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        about=describe_flags,
+    shell:
+        f"{SCRIPTS}/describe.py " "results/{wildcards.run} {output} {params.about} " f"{LOG_TO} {{log}}"
+
+
 rule summarize:
     input:
-        lambda wildcards: [f"results/{run}/metrics.json" for run in SUMMARIES[wildcards.summary]],
+        lambda wildcards: scores_of(members(SUMMARIES[wildcards.summary])),
+        lambda wildcards: expand("results/{run}/predict", run=members(SUMMARIES[wildcards.summary])),
+        published=f"{workflow.basedir}/workflow/published.yaml",
     output:
-        table="results/{summary}.csv",
-        page="results/{summary}.html",
+        table=report(
+            "results/{summary}.csv",
+            caption="../workflow/report/table.rst",
+            category="Overview",
+            labels={"shows": "{summary}: table"},
+        ),
+        page=report(
+            "results/{summary}.html",
+            caption="../workflow/report/summary.rst",
+            category="Overview",
+            labels={"shows": "{summary}: runs side by side"},
+        ),
     log:
         "logs/summarize/{summary}.log",
     benchmark:
@@ -70,7 +146,11 @@ rule summarize:
         "../workflow/envs/pix2pix.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=1000,
+        runtime=10,
+    params:
+        about=summarize_flags,
     shell:
-        f"{SCRIPTS}/summarize.py " "{input} --csv {output.table} --html {output.page} " f"{LOG_TO} {{log}}"
+        f"{SCRIPTS}/summarize.py "
+        "{params.about} --csv {output.table} --html {output.page} --published {input.published} "
+        f"{LOG_TO} {{log}}"

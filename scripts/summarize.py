@@ -1,22 +1,48 @@
-"""Put the metrics of several runs side by side: a table and a page."""
+"""Put several runs side by side: a table, and a page with comparisons, examples and published numbers."""
 
 import argparse
 from pathlib import Path
 
+from pix2pix.errors import InputError
 from pix2pix.program import run
-from pix2pix.summary import read_metrics, write_page, write_table
+from pix2pix.published import read_published
+from pix2pix.summary import read_run, write_page, write_table
 
 
 def main() -> None:
     """Parse the flags and summarize."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("metrics", nargs="+", type=Path, help="metrics.json of each run")
+    parser.add_argument("folders", nargs="+", type=Path, help="folder of each run, for example results/facades")
     parser.add_argument("--csv", type=Path, required=True, help="the table to write")
     parser.add_argument("--html", type=Path, required=True, help="the page to write")
+    parser.add_argument("--published", type=Path, required=True, help="the data file of published numbers")
+    parser.add_argument("--fidelity", action="store_true", help="with FID and KID from each run's fidelity.json")
+    parser.add_argument(
+        "--compare",
+        action="append",
+        default=[],
+        metavar="TITLE=RUN,RUN,...",
+        help="runs to compare under a title; without any, runs of one task are compared",
+    )
     arguments = parser.parse_args()
-    runs = [read_metrics(path) for path in arguments.metrics]
+    runs = [read_run(folder, arguments.fidelity) for folder in arguments.folders]
     write_table(runs, arguments.csv)
-    write_page(runs, arguments.html)
+    write_page(runs, read_titles(arguments.compare), read_published(arguments.published), arguments.html)
+
+
+def read_titles(words: list[str]) -> dict[str, list[str]]:
+    """`["Losses=a,b"]` as `{"Losses": ["a", "b"]}`.
+
+    Raises:
+        InputError: the title or the runs are missing.
+    """
+    titled = {}
+    for word in words:
+        title, _, names = word.rpartition("=")
+        if not title or not names:
+            raise InputError(f"--compare: {word!r} is not of the form TITLE=RUN,RUN,...")
+        titled[title] = names.split(",")
+    return titled
 
 
 if __name__ == "__main__":

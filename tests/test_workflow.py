@@ -50,8 +50,12 @@ def test_after_a_complete_run_there_is_nothing_to_do(finished):
     ("change", "reruns"),
     [
         # of the run that is asked for, by a parameter of its own
-        ("runs={squares: {lr: 0.1}}", {"train": 1, "predict": 1, "evaluate": 1, "summarize": 1, "all": 1}),
-        ("val_pic_size=64", {"predict": 2, "evaluate": 2, "summarize": 1, "all": 1}),
+        (
+            "runs={squares: {lr: 0.1}}",
+            {"train": 1, "predict": 1, "evaluate": 1, "describe": 1, "summarize": 1, "all": 1},
+        ),
+        ("val_pic_size=64", {"predict": 2, "evaluate": 2, "describe": 2, "summarize": 1, "all": 1}),
+        ("comparisons={both: [squares]}", {"summarize": 1, "all": 1}),
         ("device_target=GPU", {}),
         ("device_num=2", {}),
         ("save_minutes=1", {}),

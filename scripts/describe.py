@@ -1,0 +1,29 @@
+"""Put a run on one page that stands alone: its grid, loss curves, scores and settings."""
+
+import argparse
+from pathlib import Path
+
+from pix2pix.description import describe_run
+from pix2pix.errors import InputError
+from pix2pix.program import run
+from pix2pix.summary import read_run
+
+
+def main() -> None:
+    """Parse the flags and describe."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="the run's folder, for example results/facades")
+    parser.add_argument("output", type=Path, help="the page to write")
+    parser.add_argument("--fidelity", action="store_true", help="with FID and KID from fidelity.json")
+    parser.add_argument("--trained", action="store_true", help="with the loss curves of history.csv")
+    parser.add_argument("--settings", nargs="*", default=[], metavar="NAME=VALUE", help="what the run was made with")
+    arguments = parser.parse_args()
+    history = arguments.folder / "history.csv" if arguments.trained else None
+    if history and not history.is_file():
+        raise InputError(f"{history}: the losses of this training are gone; delete its ckpt/ folder to train again")
+    settings = dict(pair.partition("=")[::2] for pair in arguments.settings)
+    describe_run(read_run(arguments.folder, arguments.fidelity), settings, history, arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)
