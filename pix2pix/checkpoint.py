@@ -14,8 +14,7 @@ SHOWN_AT_MOST = 5
 def save_network(network: nn.Cell, prefix: str, path: Path) -> None:
     """Write the parameters of `network`, without `prefix` before their names, as a MindSpore checkpoint."""
     parameters = [
-        {"name": parameter.name.removeprefix(prefix), "data": parameter}
-        for parameter in stored_parameters(network)
+        {"name": parameter.name.removeprefix(prefix), "data": parameter} for parameter in stored_parameters(network)
     ]
     with replacing(path) as scratch:
         # save_checkpoint adds the ending where it is missing
