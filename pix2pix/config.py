@@ -24,7 +24,7 @@ from pix2pix.settings import (
 STAGES = (TrainSettings, PredictSettings, WhereSettings)
 # a run's name is a target beside these
 RULES = {"all", "benchmarks", "draw_demo", "download", "download_weights", "extract", "mindrecord"}
-RULES |= {"train", "draw_curves", "predict", "evaluate", "measure_fidelity", "describe", "summarize", "fidelity"}
+RULES |= {"train", "keep_best", "predict", "evaluate", "measure_fidelity", "describe", "summarize", "fidelity"}
 BENCHMARKS = ("facades", "cityscapes", "maps", "night2day", "edges2shoes", "edges2handbags")
 
 

@@ -119,6 +119,10 @@ class TrainSettings(GeneratorSettings):
     jitter: bool = Field(True, description="enlarge to load_size and crop train_pic_size at random")
     flip: bool = Field(True, description="mirror every other pair, left to right, at random")
     seed: Seed = Field(0, description="of weights, order, crops, flips, dropout")
+    eval_epoch_freq: Annotated[int, Field(ge=0)] = Field(
+        0, description="epochs between evaluations on val/ during training, which keep the best generator; 0: none"
+    )
+    eval_metric: Literal["l1", "psnr", "ssim"] = Field("l1", description="what the best generator is best at")
 
     @model_validator(mode="after")
     def _fits(self) -> "TrainSettings":

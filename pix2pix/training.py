@@ -11,6 +11,8 @@ from pathlib import Path
 import mindspore as ms
 
 from pix2pix.checkpoint import save_network
+from pix2pix.choice import COLUMNS as SCORE_COLUMNS
+from pix2pix.choice import is_best, is_due, measure_held_out
 from pix2pix.curves import write_loss_curves
 from pix2pix.errors import InputError
 from pix2pix.files import remove, replacing
@@ -23,7 +25,7 @@ from pix2pix.settings import TrainSettings, WhereSettings
 from pix2pix.state import Position, fingerprint, forget, locked, resume, save_state
 from pix2pix.step import Trainer
 
-HISTORY_COLUMNS = ("epoch", "step", "lr", "d_loss", "g_loss", "g_gan", "g_l1", "seconds")
+LOSS_COLUMNS = ("epoch", "step", "lr", "d_loss", "g_loss", "g_gan", "g_l1", "seconds")
 PAIRS_SHOWN = 4
 SECONDS_BETWEEN_LOSSES = 1.0
 
@@ -55,8 +57,13 @@ class StopRequest:
         self.signal = number
 
 
-def train(settings: TrainSettings, where: WhereSettings, files: list[Path], folders: Folders) -> int:
+def train(
+    settings: TrainSettings, where: WhereSettings, files: list[Path], folders: Folders, held_out: list[Path]
+) -> int:
     """Train to the end of epoch_num and write both networks' checkpoints to `folders.ckpt`.
+
+    With eval_epoch_freq the generator is measured on the pairs of `held_out` from time to time, and
+    the best one kept in snapshots/.
 
     The same settings, data and number of threads give the same bytes, however often the training
     was killed and begun again.
@@ -84,7 +91,7 @@ def train(settings: TrainSettings, where: WhereSettings, files: list[Path], fold
             bar_format="{desc} | {percentage:3.0f}% |{bar:12}| {elapsed}, {remaining} left{postfix}",
         ) as bar:
             while position.epoch <= settings.epoch_num:
-                run = Epoch(trainer, settings, where, files, folders, position, mark, pairs, steps)
+                run = Epoch(trainer, settings, where, files, held_out, folders, position, mark, pairs, steps)
                 if not train_epoch(run, bar, stop):
                     save_state(folders.state, trainer.parameters(), position, mark)
                     print(f"stopped by signal {stop.signal}: state saved, the same command resumes", file=sys.stderr)
@@ -103,6 +110,7 @@ class Epoch:
     settings: TrainSettings
     where: WhereSettings
     files: list[Path]
+    held_out: list[Path]
     folders: Folders
     position: Position
     mark: dict
@@ -165,8 +173,12 @@ def finish_epoch(run: Epoch) -> None:
         "step": position.epoch * run.steps,
         "lr": learning_rate(position.epoch, run.settings),
     }
-    position.history.append(row | means | {"seconds": round(position.seconds, 3)})
+    row |= means | {"seconds": round(position.seconds, 3)}
+    due = is_due(position.epoch, run.settings)
+    position.history.append(row | (measure_held_out(trainer, run.held_out, position.epoch) if due else {}))
     write_history(position.history, folders.history)
+    if due and is_best(position.history, run.settings):
+        save_network(trainer.generator, "generator.", folders.state.parent / "snapshots" / "Generator_best.ckpt")
     write_loss_curves(folders.history, folders.loss_show / "loss.png")
     show_generated(run)
     trainer.reset_losses()
@@ -177,9 +189,10 @@ def finish_epoch(run: Epoch) -> None:
 
 
 def write_history(history: list[dict[str, float]], path: Path) -> None:
-    """history.csv: a row an epoch with its learning rate, mean losses and seconds."""
+    """history.csv: a row an epoch with its learning rate, mean losses, seconds, and scores on val/ if there are any."""
+    measured = any(column in row for row in history for column in SCORE_COLUMNS)
     with replacing(path) as scratch, open(scratch, "w", newline="") as file:
-        writer = csv.DictWriter(file, HISTORY_COLUMNS)
+        writer = csv.DictWriter(file, LOSS_COLUMNS + SCORE_COLUMNS * measured)
         writer.writeheader()
         writer.writerows(history)
 

@@ -63,6 +63,12 @@ def train_records(wildcards):
     return shards(RUNS[wildcards.run].dataset, "train")
 
 
+def held_out_records(wildcards):
+    """What a training measures itself on, if it does."""
+    run = RUNS[wildcards.run]
+    return shards(run.dataset, "val") if run.train.eval_epoch_freq else []
+
+
 def predict_records(wildcards):
     run = RUNS[wildcards.run]
     return shards(run.dataset, run.predict.predict_split)
@@ -76,7 +82,8 @@ def checkpoint_of(wildcards):
 
 def train_flags(wildcards):
     train = RUNS[wildcards.run].train
-    return as_flags(train.model_copy(update={"epoch_num": int(wildcards.epoch)}))
+    flags = as_flags(train.model_copy(update={"epoch_num": int(wildcards.epoch)}))
+    return " ".join([flags, *["--held_out"] * (train.eval_epoch_freq > 0), *held_out_records(wildcards)])
 
 
 def predict_flags(wildcards):

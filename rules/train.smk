@@ -1,6 +1,7 @@
 rule train:
     input:
-        train_records,
+        records=train_records,
+        held_out=held_out_records,
     output:
         generator="results/{run}/ckpt/Generator_{epoch}.ckpt",
         discriminator="results/{run}/ckpt/Discriminator_{epoch}.ckpt",
@@ -22,7 +23,29 @@ rule train:
         settings=train_flags,
     shell:
         f"{SCRIPTS}/train.py "
-        "{input} --ckpt_dir results/{wildcards.run}/ckpt"
+        "{input.records} --ckpt_dir results/{wildcards.run}/ckpt"
         " --train_fakeimg_dir results/{wildcards.run}/fake_img --loss_show_dir results/{wildcards.run}/loss_show"
         " --state_dir results/{wildcards.run}/state {params.settings} {resources.where} "
         f"{LOG_TO} {{log}}"
+
+
+rule keep_best:
+    input:
+        "results/{run}/ckpt/Generator_{epoch}.ckpt",
+    output:
+        "results/{run}/best/Generator_{epoch}.ckpt",
+    log:
+        "logs/keep_best/{run}_{epoch}.log",
+    benchmark:
+        "logs/keep_best/{run}_{epoch}.tsv"
+    wildcard_constraints:
+        run=one_of(RUNS),
+        epoch=r"[1-9]\d*",
+    conda:
+        "../workflow/envs/pix2pix.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    shell:
+        f"{SCRIPTS}/keep_best.py " "results/{wildcards.run}/snapshots/Generator_best.ckpt {output} " f"{LOG_TO} {{log}}"

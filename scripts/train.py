@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from pix2pix.device import select_device
+from pix2pix.errors import InputError
 from pix2pix.program import add_flags, read_flags, run
 from pix2pix.settings import TrainSettings, WhereSettings
 from pix2pix.training import Folders, train
@@ -18,6 +19,7 @@ def main() -> None:
     parser.add_argument("--train_fakeimg_dir", type=Path, required=True, help="where a picture an epoch goes")
     parser.add_argument("--loss_show_dir", type=Path, required=True, help="where the loss curves go")
     parser.add_argument("--state_dir", type=Path, required=True, help="what an interrupted training resumes from")
+    parser.add_argument("--held_out", nargs="*", default=[], type=Path, help="MindRecord files for --eval_epoch_freq")
     add_flags(parser, TrainSettings)
     add_flags(parser, WhereSettings)
     arguments = parser.parse_args()
@@ -25,7 +27,9 @@ def main() -> None:
     where = read_flags(arguments, WhereSettings)
     select_device(where.device_target)
     folders = Folders(arguments.ckpt_dir, arguments.train_fakeimg_dir, arguments.loss_show_dir, arguments.state_dir)
-    stopped_by = train(settings, where, arguments.records, folders)
+    if settings.eval_epoch_freq and not arguments.held_out:
+        raise InputError("--eval_epoch_freq: needs --held_out, the records to measure on")
+    stopped_by = train(settings, where, arguments.records, folders, arguments.held_out)
     if stopped_by:
         sys.exit(128 + stopped_by)
 

@@ -1,0 +1,25 @@
+"""Keep the generator that was best on held-out pairs while it trained."""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from pix2pix.errors import InputError
+from pix2pix.files import replacing
+from pix2pix.program import run
+
+
+def main() -> None:
+    """Parse the flags and copy."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("snapshot", type=Path, help="the best generator's checkpoint, as training left it")
+    parser.add_argument("output", type=Path, help="the checkpoint to write")
+    arguments = parser.parse_args()
+    if not arguments.snapshot.is_file():
+        raise InputError(f"{arguments.snapshot}: training kept no best generator; set eval_epoch_freq and train again")
+    with replacing(arguments.output) as scratch:
+        shutil.copyfile(arguments.snapshot, scratch)
+
+
+if __name__ == "__main__":
+    run(main)
