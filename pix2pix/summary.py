@@ -89,15 +89,14 @@ def _section(comparison: Comparison, published: dict) -> dict[str, object]:
 
 
 def examples(comparison: Comparison) -> list[dict[str, object]]:
-    """Some pictures of the split: input, target, and what each row made of it."""
+    """Some pictures of the split: input, target, and what each row (of several seeds, the first) made of it."""
     folders = {row.name: row.runs[0]["folder"] / "predict" for row in comparison.rows}
     first = next(iter(folders.values()))
     names = sorted((file.stem for file in (first / "target").glob("*.png")), key=natural_order)
     shown = []
     for name in (names[i] for i in spread(len(names), EXAMPLES)):
-        files = {"input": first / f"input/{name}.png"}
+        files = {what: first / what / f"{name}.png" for what in ("input", "target")}
         files |= {row: folder / f"{name}.png" for row, folder in folders.items()}
-        files["target"] = first / f"target/{name}.png"
         pictures = {what: embed_picture(file, THUMBNAIL) for what, file in files.items()}
         shown.append({"name": readable(name), "pictures": pictures})
     return shown

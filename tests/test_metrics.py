@@ -14,8 +14,10 @@ from conftest import draw_pairs, script
 from PIL import Image
 from skimage.metrics import mean_squared_error, structural_similarity
 
+from pix2pix.errors import InputError
+from pix2pix.facts import read_facts
 from pix2pix.labels import CLASSES, IGNORED, classify, confusion, label_scores
-from pix2pix.metrics import compare, summarise, summarise_labels
+from pix2pix.metrics import compare, read_prediction, summarise, summarise_labels
 
 
 def flat(value: int | tuple[int, int, int], size: int = 16) -> np.ndarray:
@@ -147,20 +149,22 @@ def test_the_files_hold_every_picture_and_what_the_scores_depend_on(measured, tm
     assert set(report["metrics"]) <= set(report["definitions"]) | {"classes"}
 
 
-@pytest.mark.parametrize(
-    ("spoil", "says"),
-    [
-        (lambda folder: (folder / "2.png").unlink(), "2.png: the prediction is missing"),
-        (lambda folder: Image.new("RGB", (30, 32)).save(folder / "2.png"), "2.png: 30x32 pixels, not 32x32"),
-        (lambda folder: (folder / "facts.json").unlink(), "facts.json: missing or damaged"),
-    ],
-    ids=["missing", "other size", "no facts"],
-)
-def test_what_cannot_be_measured_is_an_error(measured, tmp_path, spoil, says):
+def test_a_missing_prediction_is_an_error_not_a_smaller_n(measured, tmp_path):
     shutil.copytree(measured, tmp_path / "copy")
-    spoil(tmp_path / "copy" / "predict")
+    (tmp_path / "copy" / "predict" / "2.png").unlink()
     result = evaluate(tmp_path / "copy", tmp_path)
     assert result.returncode == 1
     [line] = [line for line in result.stdout.splitlines() if line.startswith("error: ")]
-    assert says in line
+    assert "2.png: the prediction is missing" in line
     assert not (tmp_path / "metrics.json").exists()
+
+
+def test_predictions_of_another_size_damaged_or_without_facts_are_errors(tmp_path):
+    Image.new("RGB", (30, 32)).save(tmp_path / "1.png")
+    (tmp_path / "2.png").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"1\.png: 30x32 pixels, not 32x32"):
+        read_prediction(tmp_path, "1", 32)
+    with pytest.raises(InputError, match=r"2\.png: the prediction is damaged"):
+        read_prediction(tmp_path, "2", 32)
+    with pytest.raises(InputError, match=r"facts\.json: missing or damaged; delete .* and predict again"):
+        read_facts(tmp_path)
