@@ -138,7 +138,10 @@ def test_initial_weights():
 @pytest.mark.parametrize(("d_layers", "patch"), [(0, 1), (1, 16), (3, 70), (5, 286)])
 def test_a_patch_of_the_discriminator_sees_as_many_pixels_as_the_paper_says(d_layers, patch):
     size = 320 if patch > 70 else 128
-    chosen = settings(d_layers=d_layers, d_ndf=2, norm="instance", init_type="constant", init_gain=0.1, alpha=1.0)
+    sizes = {"load_size": size, "train_pic_size": size}
+    chosen = settings(
+        d_layers=d_layers, d_ndf=2, norm="instance", init_type="constant", init_gain=0.1, alpha=1.0, **sizes
+    )
     # without normalisation a logit depends on its patch alone: measured by the gradient of the middle logit
     discriminator = Discriminator(chosen)
     initialise(discriminator, chosen)

@@ -69,9 +69,9 @@ def test_a_published_run_predicts_and_is_measured_without_training(server, tmp_p
     (folder / "test").mkdir()
     (folder / "test" / "1.png").write_bytes((folder / "val" / "1.png").read_bytes())
     target = "results/facades_published/metrics.json"
-    jobs = planned(tmp_path, "--configfile", str(mine), "--", target)
+    jobs = planned(tmp_path, target, "--configfile", str(mine))
     assert jobs == {"download_weights": 1, "extract": 1, "mindrecord": 1, "predict": 1, "evaluate": 1}
-    snakemake(tmp_path, "--configfile", str(mine), "--", target)
+    snakemake(tmp_path, target, "--configfile", str(mine))
     # the network's own output for the right half, in floating point, before it becomes a picture
     with Image.open(folder / "val" / "1.png") as pair:
         x = to_array(pair.convert("RGB").crop((256, 0, 512, 256)), 3)[np.newaxis]
