@@ -41,36 +41,42 @@ def measure(folder: Path, weights: Path, sha256: str, network: str = INCEPTION) 
             "or run Snakemake with --software-deployment-method conda"
         )
     verify(weights, sha256)
+    targets = sorted((folder / "target").glob("*.png"))
+    if len(targets) < 2:
+        raise InputError(f"{folder}: FID and KID need two pictures or more, not {len(targets)}")
+    with TemporaryDirectory() as predictions:
+        for target in targets:
+            prediction = folder / target.name
+            if not prediction.is_file():
+                raise InputError(f"{prediction}: the prediction is missing; delete {folder} and predict again")
+            # grid.png is no prediction, so the folder itself cannot be given
+            (Path(predictions) / target.name).symlink_to(prediction.resolve())
+        return {
+            "n": len(targets),
+            "metrics": _distances(predictions, folder / "target", len(targets), weights, network),
+        }
+
+
+def _distances(predictions: str, targets: Path, n: int, weights: Path, network: str) -> dict[str, dict]:
     # an extra that most do without, and seconds to import
     from torch_fidelity import calculate_metrics  # noqa: PLC0415
 
-    targets = sorted((folder / "target").glob("*.png"))
-    n = len(targets)
-    if n < 2:
-        raise InputError(f"{folder}: FID and KID need two pictures or more, not {n}")
-    with TemporaryDirectory() as predictions:
-        for target in targets:
-            if not (folder / target.name).is_file():
-                raise InputError(
-                    f"{folder / target.name}: the prediction is missing; delete {folder} and predict again"
-                )
-            # grid.png is no prediction, so the folder itself cannot be given
-            (Path(predictions) / target.name).symlink_to((folder / target.name).resolve())
-        draws = 100 if n > KID_SUBSET else 1
-        scores = calculate_metrics(
-            input1=predictions,
-            input2=str(folder / "target"),
-            fid=True,
-            kid=True,
-            feature_extractor=network,
-            feature_extractor_weights_path=str(weights),
-            kid_subsets=draws,
-            kid_subset_size=min(n, KID_SUBSET),
-            cuda=False,
-            cache=False,
-            verbose=False,
-        )
+    draws = 100 if n > KID_SUBSET else 1
+    scores = calculate_metrics(
+        input1=predictions,
+        input2=str(targets),
+        fid=True,
+        kid=True,
+        feature_extractor=network,
+        feature_extractor_weights_path=str(weights),
+        kid_subsets=draws,
+        kid_subset_size=min(n, KID_SUBSET),
+        cuda=False,
+        cache=False,
+        verbose=False,
+    )
     deviation = scores["kernel_inception_distance_std"] if draws > 1 else None
-    fid = {"mean": scores["frechet_inception_distance"], "std": None, "ci95": None}
-    kid = {"mean": scores["kernel_inception_distance_mean"], "std": deviation, "ci95": None}
-    return {"n": n, "metrics": {"fid": fid, "kid": kid}}
+    return {
+        "fid": {"mean": scores["frechet_inception_distance"], "std": None, "ci95": None},
+        "kid": {"mean": scores["kernel_inception_distance_mean"], "std": deviation, "ci95": None},
+    }
