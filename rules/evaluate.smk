@@ -9,7 +9,7 @@ rule predict:
             caption="../workflow/report/grid.rst",
             category="Runs",
             subcategory="{run}",
-            labels={"run": "{run}", "shows": "grid of inputs, predictions and targets"},
+            labels={"shows": "grid of inputs, predictions and targets"},
         ),
     log:
         "logs/predict/{run}.log",
@@ -98,7 +98,7 @@ rule describe:
             caption="../workflow/report/run.rst",
             category="Runs",
             subcategory="{run}",
-            labels={"run": "{run}", "shows": "scores, grid, losses and settings"},
+            labels={"shows": "scores, grid, losses and settings"},
         ),
     log:
         "logs/describe/{run}.log",
