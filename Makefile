@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 .PHONY: demo test lint reference clean
 
 demo: .venv/installed
-	snakemake --cores $(CORES) demo
+	snakemake --cores $(CORES) demo results/summary.html
 
 test: lint
 	pytest

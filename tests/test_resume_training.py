@@ -80,7 +80,9 @@ def rows(work: Path) -> int:
 KILLED_WHEN = {
     "in the first epoch": lambda work: (work / STATE).exists(),
     "in the middle of the second": lambda work: rows(work) >= 1,
-    "while a state is written": lambda work: (work / STATE).with_name(".state.safetensors.part").exists(),
+    "while a state is written": lambda work: (
+        rows(work) >= 1 and (work / STATE).with_name(".state.safetensors.part").exists()
+    ),
 }
 
 
