@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import mindspore as ms
 
@@ -16,15 +18,39 @@ def select_device(device_target: str) -> None:
     Raises:
         InputError: this MindSpore, or this machine, does not offer the device.
     """
-    try:
-        ms.set_device(device_target)
-    except RuntimeError:
-        available = [device for device in DEVICES if ms.hal.is_available(device)]
-        raise InputError(
-            f"device_target: {device_target} is not available; "
-            f"MindSpore {ms.__version__} as installed here offers {', '.join(available)}"
-        ) from None
+    check_device(device_target)
     print(describe_device(device_target), file=sys.stderr, flush=True)
+
+
+def check_device(device_target: str) -> None:
+    """Make `device_target` the device, silently; raises as `select_device` does."""
+    with _quiet():
+        try:
+            ms.set_device(device_target)
+            return
+        except RuntimeError:
+            available = [device for device in DEVICES if ms.hal.is_available(device)]
+    raise InputError(
+        f"device_target: {device_target} is not available; MindSpore {ms.__version__} as installed here "
+        f"offers {', '.join(available)} (GLOG_v=2 in the environment shows what it misses)"
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep MindSpore's search for libraries off the terminal, unless the user set its log level."""
+    if "GLOG_v" in os.environ:
+        yield
+        return
+    sys.stderr.flush()
+    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        os.close(nowhere)
 
 
 def describe_device(device_target: str) -> str:

@@ -167,11 +167,23 @@ class WhereSettings(Strict):
     """Where and how work is done; none of these changes a finished result or reruns a job."""
 
     device_target: Literal["CPU", "GPU", "Ascend"] = Field("CPU", description="what trains and predicts")
-    device_num: Positive = Field(1, description="workers that train side by side")
+    device_num: Positive = Field(1, description="workers that train side by side, each on batch_size pairs a step")
+    nodes: Positive = Field(1, description="machines that the workers are spread over, evenly")
+    hosts: Annotated[str, StringConstraints(pattern=r"^[\w.-]+(,[\w.-]+)*$")] | None = Field(
+        None, description="names of these machines, a,b,c, reached by ssh; null: this one, or the Slurm allocation's"
+    )
     save_minutes: Annotated[float, Field(gt=0)] = Field(
         5.0, description="minutes between saved states within an epoch, from which training resumes"
     )
     save_epoch_freq: Positive = Field(50, description="epochs between generators kept in snapshots/")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "WhereSettings":
+        if self.device_num % self.nodes:
+            raise ValueError(f"device_num ({self.device_num}) must be a multiple of nodes ({self.nodes})")
+        if self.hosts and len(self.hosts.split(",")) != self.nodes:
+            raise ValueError(f"hosts names {len(self.hosts.split(','))} machines but nodes is {self.nodes}")
+        return self
 
 
 class FidelitySettings(Strict):

@@ -3,20 +3,23 @@
 from collections.abc import Callable
 
 import mindspore as ms
+import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
 from pix2pix.adam import Adam
 from pix2pix.losses import Losses
 from pix2pix.networks import Discriminator, Generator, compile_forward, initialise
+from pix2pix.parallel import Sum, Workers
 from pix2pix.settings import TrainSettings
 
 
 class Trainer:
     """Both networks, both optimizers and the sums of the losses: all that a step changes."""
 
-    def __init__(self, settings: TrainSettings):
+    def __init__(self, settings: TrainSettings, workers: Workers | None = None):
         ms.set_seed(settings.seed)
         self.settings = settings
+        self.workers = workers or Workers()
         self.generator = Generator(settings, settings.train_pic_size, settings.batch_size)
         self.discriminator = Discriminator(settings)
         for prefix, network in (("generator", self.generator), ("discriminator", self.discriminator)):
@@ -36,6 +39,17 @@ class Trainer:
         named = {parameter.name: parameter for cell in cells for parameter in cell.get_parameters()}
         return named | {self.loss_sums.name: self.loss_sums}
 
+    def advance(self, x: np.ndarray, y: np.ndarray, lr: Tensor, weight: float, stop: bool) -> bool:
+        """Do a step; whether this worker, or any other that does it too, wants to stop after it.
+
+        What the pairs x and y of this worker give counts `weight` of the step (pix2pix.parallel).
+        """
+        if self.workers.number == 1:
+            self.step(Tensor(x), Tensor(y), lr)
+            return stop
+        wanted = Tensor([stop], ms.float32)
+        return self.step(Tensor(x), Tensor(y), lr, Tensor([weight], ms.float32), wanted)[4].asnumpy() > 0
+
     def take_loss_means(self, steps: int) -> dict[str, float]:
         """Means since the last `reset_losses`: d_loss, g_loss, g_gan, g_l1 (unweighted parts), floats."""
         means = self.loss_sums.asnumpy() / steps
@@ -46,13 +60,17 @@ class Trainer:
         ops.assign(self.loss_sums, Tensor([0.0] * 4, ms.float32))
 
 
-def compile_step(trainer: Trainer) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+def compile_step(trainer: Trainer) -> Callable[..., Tensor]:
     """The step x, y, lr -> losses: x, y (N, 3, S, S) float32 in [-1, 1], lr a float32 scalar.
 
     Returns d_loss, g_loss, g_gan, g_l1 of the step as one tensor of 4 and adds them to
     `trainer.loss_sums`. Both gradients are taken at the same weights and both networks then
     stepped (simultaneous), or the discriminator is stepped before the generator's loss is taken
     (alternating: Isola et al. 2017, section 3.3).
+
+    With several workers the step is x, y, lr, weight, stop, the last two of shape (1,): gradients
+    and losses are summed over the workers, each times its `weight`, and the sum of `stop` is the
+    fifth value returned. Normalisation uses the statistics of each worker's own pairs.
     """
     generator, losses = trainer.generator, Losses(trainer.discriminator, trainer.settings)
     generator_weights = generator.trainable_params()
@@ -62,20 +80,31 @@ def compile_step(trainer: Trainer) -> Callable[[Tensor, Tensor, Tensor], Tensor]
     # generator runs forward once for both losses
     picture_gradient = ms.value_and_grad(losses.of_generator, 2, None, has_aux=True)
     alternating = trainer.settings.update_order == "alternating"
+    together = trainer.workers.number > 1
+    if together:
+        total_of_discriminator = Sum([weight.shape for weight in discriminator_weights])
+        total_of_generator = Sum([(5,), *(weight.shape for weight in generator_weights)])
 
     @ms.jit
-    def step(x, y, lr):
+    def step(x, y, lr, weight=None, stop=None):
         fake, pull_back = ms.vjp(generator, x, weights=generator_weights)
         d_loss, d_gradients = discriminator_gradient(x, y, ops.stop_gradient(fake))
+        if together:
+            d_gradients = total_of_discriminator([gradient * weight for gradient in d_gradients])
         if alternating:
             fake = ops.depend(fake, trainer.discriminator_adam(d_gradients, lr))
         (g_loss, g_gan, g_l1), picture = picture_gradient(x, y, fake)
         g_gradients = pull_back(picture)[1]
+        values = ops.stack((d_loss, g_loss, g_gan, g_l1))
+        if together:
+            # after the discriminator's sums: on every worker in the same order
+            values = ops.depend(ops.concat((values * weight, stop)), d_gradients)
+            totals = total_of_generator([values] + [gradient * weight for gradient in g_gradients])
+            values, g_gradients = totals[0], totals[1:]
         if not alternating:
             trainer.discriminator_adam(d_gradients, lr)
         trainer.generator_adam(g_gradients, lr)
-        values = ops.stack((d_loss, g_loss, g_gan, g_l1))
-        ops.assign_add(trainer.loss_sums, values)
+        ops.assign_add(trainer.loss_sums, values[:4])
         return values
 
     return step

@@ -5,10 +5,12 @@ import math
 import signal
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import mindspore as ms
+import numpy as np
 
 from pix2pix.checkpoint import save_network
 from pix2pix.choice import COLUMNS as SCORE_COLUMNS
@@ -18,14 +20,16 @@ from pix2pix.errors import InputError
 from pix2pix.files import remove, replacing
 from pix2pix.grid import write_grid
 from pix2pix.loader import batches, plan_epoch, to_pixels
+from pix2pix.parallel import Workers, broadcast, broadcast_parameters, share_of_step, steps_of_epoch
 from pix2pix.progress import Progress
 from pix2pix.records import count
 from pix2pix.schedule import learning_rate
 from pix2pix.settings import TrainSettings, WhereSettings
 from pix2pix.state import Position, fingerprint, forget, locked, resume, save_state
 from pix2pix.step import Trainer
+from pix2pix.stopping import StopRequest
 
-LOSS_COLUMNS = ("epoch", "step", "lr", "d_loss", "g_loss", "g_gan", "g_l1", "seconds")
+LOSS_COLUMNS = ("epoch", "step", "lr", "d_loss", "g_loss", "g_gan", "g_l1", "seconds", "workers")
 PAIRS_SHOWN = 4
 SECONDS_BETWEEN_LOSSES = 1.0
 
@@ -45,28 +49,21 @@ class Folders:
         return self.loss_show.parent / "history.csv"
 
 
-class StopRequest:
-    """Takes SIGTERM and SIGINT in, so that training can save its state before it ends."""
-
-    def __init__(self):
-        self.signal = 0
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._take)
-
-    def _take(self, number: int, _frame: object) -> None:
-        self.signal = number
-
-
 def train(
-    settings: TrainSettings, where: WhereSettings, files: list[Path], folders: Folders, held_out: list[Path]
+    settings: TrainSettings,
+    where: WhereSettings,
+    files: list[Path],
+    folders: Folders,
+    held_out: list[Path],
+    workers: Workers | None = None,
 ) -> int:
     """Train to the end of epoch_num and write both networks' checkpoints to `folders.ckpt`.
 
     With eval_epoch_freq the generator is measured on the pairs of `held_out` from time to time, and
-    the best one kept in snapshots/.
+    the best one kept in snapshots/. Of several workers, the first one alone measures and writes.
 
-    The same settings, data and number of threads give the same bytes, however often the training
-    was killed and begun again.
+    The same settings, data and numbers of workers and threads give the same bytes, however often the
+    training was killed and begun again.
 
     Returns:
         0, or the number of the signal that stopped it (its state is then saved).
@@ -75,31 +72,47 @@ def train(
         InputError: damaged records, another process at work in the folder, a loss that is not finite.
     """
     stop = StopRequest()
-    with locked(folders.state):
+    workers = workers or Workers()
+    with locked(folders.state) if workers.first else nullcontext():
         pairs = count(files)
-        trainer = Trainer(settings)
-        mark = fingerprint(settings, files, where.device_num)
-        position = resume(folders.state, trainer.parameters(), settings, mark)
-        if position is None:
-            position = Position()
-            start_afresh(folders)
-        steps = math.ceil(pairs / settings.batch_size)
+        trainer = Trainer(settings, workers)
+        mark = fingerprint(settings, files, workers.number) if workers.first else {}
+        position = begin(trainer, folders, mark)
+        steps = steps_of_epoch(pairs, settings.batch_size, workers)
         done = (position.epoch - 1) * steps + position.step
         with Progress(
             total=settings.epoch_num * steps,
             initial=done,
             bar_format="{desc} | {percentage:3.0f}% |{bar:12}| {elapsed}, {remaining} left{postfix}",
+            disable=not workers.first,
         ) as bar:
             while position.epoch <= settings.epoch_num:
                 run = Epoch(trainer, settings, where, files, held_out, folders, position, mark, pairs, steps)
                 if not train_epoch(run, bar, stop):
-                    save_state(folders.state, trainer.parameters(), position, mark)
-                    print(f"stopped by signal {stop.signal}: state saved, the same command resumes", file=sys.stderr)
-                    return stop.signal
+                    number = stop.signal or signal.SIGTERM
+                    if workers.first:
+                        save_state(folders.state, trainer.parameters(), position, mark)
+                        print(f"stopped by signal {number}: state saved, the same command resumes", file=sys.stderr)
+                    return number
                 finish_epoch(run)
-        for name, network in (("Generator", trainer.generator), ("Discriminator", trainer.discriminator)):
-            save_network(network, f"{name.lower()}.", folders.ckpt / f"{name}_{settings.epoch_num}.ckpt")
+        if workers.first:
+            for name, network in (("Generator", trainer.generator), ("Discriminator", trainer.discriminator)):
+                save_network(network, f"{name.lower()}.", folders.ckpt / f"{name}_{settings.epoch_num}.ckpt")
     return 0
+
+
+def begin(trainer: Trainer, folders: Folders, mark: dict) -> Position:
+    """Resume the first worker from its saved state, or start afresh; every worker then holds what it holds."""
+    workers, position = trainer.workers, None
+    if workers.first:
+        position = resume(folders.state, trainer.parameters(), trainer.settings, mark)
+        if position is None:
+            start_afresh(folders)
+    position = position or Position()
+    broadcast_parameters(trainer.parameters().values(), workers)
+    epoch, step = broadcast(np.array([position.epoch, position.step], np.float32), workers)
+    position.epoch, position.step = int(epoch), int(step)
+    return position
 
 
 @dataclass(frozen=True)
@@ -122,14 +135,16 @@ def train_epoch(run: Epoch, bar: Progress, stop: StopRequest) -> bool:
     """Do the steps that are left of the epoch; False if a signal asked to stop before its end."""
     settings, position, trainer = run.settings, run.position, run.trainer
     plan = plan_epoch(run.pairs, position.epoch, settings)
-    size = settings.batch_size
-    left = [list(range(at, min(at + size, run.pairs))) for at in range(position.step * size, run.pairs, size)]
+    workers = trainer.workers
+    left = [share_of_step(step, run.pairs, settings.batch_size, workers) for step in range(position.step, run.steps)]
+    positions = [share for share, _ in left]
+    own = () if workers.first else (workers.rank,)
     lr = ms.Tensor(learning_rate(position.epoch, settings), ms.float32)
     started = saved = shown = time.monotonic()
     before, shown_at = position.seconds, position.step
-    for x, y in batches(run.files, plan, left, settings):
-        trainer.generator.draw_dropout(settings.seed, position.epoch, position.step)
-        trainer.step(ms.Tensor(x), ms.Tensor(y), lr)
+    for (x, y), (_, weight) in zip(batches(run.files, plan, positions, settings), left, strict=True):
+        trainer.generator.draw_dropout(settings.seed, position.epoch, position.step, *own)
+        stopping = trainer.advance(x, y, lr, weight, bool(stop.signal))
         position.step += 1
         now = time.monotonic()
         position.seconds = before + now - started
@@ -141,9 +156,9 @@ def train_epoch(run: Epoch, bar: Progress, stop: StopRequest) -> bool:
             bar.set_description_str(where, refresh=False)
             bar.set_postfix_str(f"{pace:.0f} ms/step, D {means['d_loss']:.3f}, G {means['g_loss']:.3f}", refresh=False)
             shown, shown_at = now, position.step
-        if stop.signal:
+        if stopping:
             return False
-        if now - saved >= 60 * run.where.save_minutes:
+        if workers.first and now - saved >= 60 * run.where.save_minutes:
             check_finite(trainer.take_loss_means(position.step), run)
             save_state(run.folders.state, trainer.parameters(), position, run.mark)
             saved = time.monotonic()
@@ -165,15 +180,29 @@ def check_finite(means: dict[str, float], run: Epoch) -> dict[str, float]:
 
 
 def finish_epoch(run: Epoch) -> None:
-    """Write the epoch's row, curves, picture and state, and move on to the next epoch."""
+    """Move on to the next epoch; the first worker tells of this one and saves the state."""
+    position, trainer, finished = run.position, run.trainer, run.position.epoch
+    if trainer.workers.first:
+        tell_epoch(run)
+    trainer.reset_losses()
+    position.epoch, position.step, position.seconds = finished + 1, 0, 0.0
+    if trainer.workers.first:
+        save_state(run.folders.state, trainer.parameters(), position, run.mark)
+        if finished % run.where.save_epoch_freq == 0 and finished < run.settings.epoch_num:
+            snapshots = run.folders.state.parent / "snapshots"
+            save_network(trainer.generator, "generator.", snapshots / f"Generator_{finished}.ckpt")
+
+
+def tell_epoch(run: Epoch) -> None:
+    """Write the epoch's row, curves and picture, and measure the generator where that is due."""
     position, trainer, folders = run.position, run.trainer, run.folders
-    means = trainer.take_loss_means(run.steps)
     row = {
         "epoch": position.epoch,
         "step": position.epoch * run.steps,
         "lr": learning_rate(position.epoch, run.settings),
     }
-    row |= means | {"seconds": round(position.seconds, 3)}
+    row |= trainer.take_loss_means(run.steps)
+    row |= {"seconds": round(position.seconds, 3), "workers": trainer.workers.number}
     due = is_due(position.epoch, run.settings)
     position.history.append(row | (measure_held_out(trainer, run.held_out, position.epoch) if due else {}))
     write_history(position.history, folders.history)
@@ -181,11 +210,6 @@ def finish_epoch(run: Epoch) -> None:
         save_network(trainer.generator, "generator.", folders.state.parent / "snapshots" / "Generator_best.ckpt")
     write_loss_curves(folders.history, folders.loss_show / "loss.png")
     show_generated(run)
-    trainer.reset_losses()
-    finished, position.epoch, position.step, position.seconds = position.epoch, position.epoch + 1, 0, 0.0
-    save_state(folders.state, trainer.parameters(), position, run.mark)
-    if finished % run.where.save_epoch_freq == 0 and finished < run.settings.epoch_num:
-        save_network(trainer.generator, "generator.", folders.state.parent / "snapshots" / f"Generator_{finished}.ckpt")
 
 
 def write_history(history: list[dict[str, float]], path: Path) -> None:

@@ -1,11 +1,16 @@
-"""Train the generator and the discriminator of one run, or go on where it was left."""
+"""Train the generator and the discriminator of one run, or go on where it was left.
+
+With --device_num above 1 this program starts itself so many times, as workers that train side by side.
+"""
 
 import argparse
 import sys
 from pathlib import Path
 
-from pix2pix.device import select_device
+from pix2pix.device import check_device, select_device
 from pix2pix.errors import InputError
+from pix2pix.nodes import launch
+from pix2pix.parallel import is_worker, join_workers, leave
 from pix2pix.program import add_flags, read_flags, run
 from pix2pix.settings import TrainSettings, WhereSettings
 from pix2pix.training import Folders, train
@@ -25,13 +30,19 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = read_flags(arguments, TrainSettings)
     where = read_flags(arguments, WhereSettings)
-    select_device(where.device_target)
     folders = Folders(arguments.ckpt_dir, arguments.train_fakeimg_dir, arguments.loss_show_dir, arguments.state_dir)
     if settings.eval_epoch_freq and not arguments.held_out:
         raise InputError("--eval_epoch_freq: needs --held_out, the records to measure on")
-    stopped_by = train(settings, where, arguments.records, folders, arguments.held_out)
-    if stopped_by:
-        sys.exit(128 + stopped_by)
+    logs = folders.state / "workers"
+    if where.device_num > 1 and not is_worker():
+        check_device(where.device_target)
+        sys.exit(launch(sys.argv, where, logs))
+    select_device(where.device_target)
+    workers = join_workers()
+    stopped_by = train(settings, where, arguments.records, folders, arguments.held_out, workers)
+    status = 128 + stopped_by if stopped_by else 0
+    leave(logs, status, workers)
+    sys.exit(status)
 
 
 if __name__ == "__main__":
