@@ -46,7 +46,7 @@ def main() -> None:
         trainer.reset_losses()
         pairs = count([records])
         steps = steps_of_epoch(pairs, settings.batch_size, workers)
-        run = Epoch(trainer, settings, WhereSettings(), [records], folders, Position(), {}, pairs, steps)
+        run = Epoch(trainer, settings, WhereSettings(), [records], [], folders, Position(), {}, pairs, steps)
         train_epoch(run, Progress(disable=True), StopRequest())
         for number, step in enumerate(trainer.steps):
             np.savez(folder / f"{records.stem}_{workers.rank}_{number}.npz", **step)
