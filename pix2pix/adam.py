@@ -30,8 +30,9 @@ class Adam(nn.Cell):
         power2 = self.power2 * self.beta2
         self.power1 = power1
         self.power2 = power2
+        updated = lr
         for i in range(len(self.trained)):
-            self.update(
+            updated = self.update(
                 self.trained[i],
                 self.first[i],
                 self.second[i],
@@ -43,4 +44,5 @@ class Adam(nn.Cell):
                 self.epsilon,
                 gradients[i],
             )
-        return lr
+        # known when the last update is done
+        return updated

@@ -95,15 +95,18 @@ def compile_step(trainer: Trainer) -> Callable[..., Tensor]:
             fake = ops.depend(fake, trainer.discriminator_adam(d_gradients, lr))
         (g_loss, g_gan, g_l1), picture = picture_gradient(x, y, fake)
         g_gradients = pull_back(picture)[1]
-        values = ops.stack((d_loss, g_loss, g_gan, g_l1))
+        values = (d_loss, g_loss, g_gan, g_l1)
         if together:
             # after the discriminator's sums: on every worker in the same order
-            values = ops.depend(ops.concat((values * weight, stop)), d_gradients)
-            totals = total_of_generator([values] + [gradient * weight for gradient in g_gradients])
-            values, g_gradients = totals[0], totals[1:]
+            own = ops.depend(ops.concat((ops.stack(values) * weight, stop)), d_gradients)
+            totals = total_of_generator([own] + [gradient * weight for gradient in g_gradients])
+            values, g_gradients = ops.unstack(totals[0]), totals[1:]
+        updated = trainer.generator_adam(g_gradients, lr)
         if not alternating:
-            trainer.discriminator_adam(d_gradients, lr)
-        trainer.generator_adam(g_gradients, lr)
+            updated = ops.depend(updated, trainer.discriminator_adam(d_gradients, lr))
+        # what is returned is worked out last: the caller sleeps until then, but for all that came
+        # after it would wait in a loop that takes a core from the networks
+        values = ops.stack((ops.depend(values[0], updated), *values[1:]))
         ops.assign_add(trainer.loss_sums, values[:4])
         return values
 
