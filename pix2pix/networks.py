@@ -41,6 +41,25 @@ class LeakyReLU(nn.Cell):
         return self.alpha * x + (1 - self.alpha) * ops.relu(x)
 
 
+class PatchLogits(nn.Cell):
+    """A 4x4 convolution to one plane: one filter leaves a CPU's matrix multiply nothing to share.
+
+    So each of the 16 taps becomes a plane by a 1x1 convolution, and a fixed convolution shifts and adds them.
+    """
+
+    def __init__(self, planes: int, padding: int, bias: bool):
+        super().__init__()
+        self.weight = ms.Parameter(ms.Tensor(np.zeros((1, planes, 4, 4), np.float32)))
+        self.bias = ms.Parameter(ms.Tensor(np.zeros(1, np.float32))) if bias else None
+        self.shifts = ms.Tensor(np.eye(16, dtype=np.float32).reshape(1, 16, 4, 4))
+        self.padding = padding
+
+    def construct(self, x):
+        taps = ops.conv2d(x, self.weight.reshape(-1, 16).transpose().reshape(16, -1, 1, 1))
+        logits = ops.conv2d(taps, self.shifts, pad_mode="pad", padding=self.padding)
+        return logits if self.bias is None else logits + self.bias
+
+
 def norm_layer(norm: str, planes: int) -> nn.Cell:
     """Normalisation by the statistics of the batch at hand, in training and at prediction."""
     return nn.BatchNorm2d(planes, use_batch_statistics=True) if norm == "batch" else InstanceNorm()
@@ -177,7 +196,11 @@ class Discriminator(nn.Cell):
             for layer in range(1, settings.d_layers + 1):
                 planes, filters = filters, ndf * min(2**layer, 8)
                 layers.append(ConvNormReLU(settings, planes, filters, 2 if layer < settings.d_layers else 1))
-            layers += convolution(filters, 1, 1, settings.norm, settings.pad_mode)
+            bias = settings.norm == "instance"
+            if settings.pad_mode == "CONSTANT":
+                layers.append(PatchLogits(filters, 1, bias))
+            else:
+                layers += [nn.Pad(paddings=PADDED, mode=settings.pad_mode), PatchLogits(filters, 0, bias)]
         self.features = nn.SequentialCell(layers)
         self.set_train()
 

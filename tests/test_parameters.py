@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pix2pix.loader import batches, plan_epoch, to_pixels
-from pix2pix.networks import Discriminator, Generator, compile_forward, initialise
+from pix2pix.networks import Discriminator, Generator, PatchLogits, compile_forward, initialise
 from pix2pix.records import write_records
 from pix2pix.schedule import learning_rate
 from pix2pix.settings import TrainSettings
@@ -145,7 +145,7 @@ def test_a_patch_of_the_discriminator_sees_as_many_pixels_as_the_paper_says(d_la
     # without normalisation a logit depends on its patch alone: measured by the gradient of the middle logit
     discriminator = Discriminator(chosen)
     initialise(discriminator, chosen)
-    layers = [layer for layer in discriminator.cells_and_names() if isinstance(layer[1], ms.nn.Conv2d)]
+    layers = [layer for layer in discriminator.cells_and_names() if isinstance(layer[1], ms.nn.Conv2d | PatchLogits)]
     convolutions = ms.nn.SequentialCell([layer for _, layer in layers])
 
     def middle(x):
