@@ -28,6 +28,7 @@ SECONDS_TO_STOP = 30
 SECONDS_TO_EXIT = 3
 SECONDS_BETWEEN_LOOKS = 0.2
 LAST_LINES = 15
+KILLED = "was killed by"
 # warnings of the cluster are of no use to users; a collective waits for the slowest worker, which may be
 # writing a checkpoint, and a dead worker is noticed from here
 ENVIRONMENT = {"GLOG_v": "3", "MS_CPU_COMM_OP_TIMEOUT": "3600", "MS_NODE_TIMEOUT": "600"}
@@ -71,6 +72,12 @@ def run_workers(command: list[str], number: int, node: Node, folder: Path) -> in
     folder.mkdir(parents=True, exist_ok=True)
     here = number // node.nodes
     workers = [f"worker_{rank}" for rank in range(node.rank * here, (node.rank + 1) * here)]
+    # holds the other end of this pipe: it outlives this process, even a killed one, by the time to end the workers
+    watchdog = subprocess.Popen(
+        [sys.executable, "-m", "pix2pix.orphans", LAUNCHER, str(os.getpid())],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
     msrun = _start_msrun(command, number, here, node, folder)
     found: dict[str, psutil.Process] = {}
     try:
@@ -82,6 +89,7 @@ def run_workers(command: list[str], number: int, node: Node, folder: Path) -> in
             _kill_group(process.pid)
         _kill_group(msrun.pid)
         msrun.wait()
+        watchdog.communicate()
 
 
 def _start_msrun(command: list[str], number: int, here: int, node: Node, folder: Path) -> subprocess.Popen:
@@ -149,13 +157,19 @@ def _conclude(found: dict[str, psutil.Process], workers: list[str], folder: Path
     if stop.signal:
         print(f"stopped by signal {stop.signal}; the state saved last is kept", file=sys.stderr)
         return 128 + stop.signal
-    for name, process in found.items():
-        if not _alive(process) and not finished_file(folder, name).exists():
-            how, log = _how(process.pid, folder), folder / f"{name}.log"
-            # what the first worker had to say is shown already
-            lines = [] if log.stem == "worker_0" else [f"{log} ends:", *_last_lines(log)]
-            print(f"error: {name} (process {process.pid}) {how}", *lines, sep="\n", file=sys.stderr)
-            return 1
+    dead = {
+        name: process.pid
+        for name, process in found.items()
+        if not _alive(process) and not finished_file(folder, name).exists()
+    }
+    if dead:
+        # whoever was killed is why the others, left without it, failed
+        how, name = max(((_how(pid, folder), name) for name, pid in dead.items()), key=lambda end: KILLED in end[0])
+        log = folder / f"{name}.log"
+        # what the first worker had to say is shown already
+        lines = [] if log.stem == "worker_0" else [f"{log} ends:", *_last_lines(log)]
+        print(f"error: {name} (process {dead[name]}) {how}", *lines, sep="\n", file=sys.stderr)
+        return 1
     logs = sorted(folder.glob("msrun_*.log"))
     print(
         "error: msrun ended before its workers:",
@@ -208,11 +222,11 @@ def _show(log: Path, shown: int) -> int:
 
 def _how(pid: int, folder: Path) -> str:
     """How a process ended, by msrun's log, which looks once a second."""
-    for _ in range(15):
+    for _ in range(50):
         logs = "".join(log.read_text() for log in folder.glob("msrun_*.log"))
         if found := re.search(rf"process {pid} exit with exception. Error code: (-?\d+)", logs):
             status = int(found[1])
-            return f"ended with status {status}" if status >= 0 else f"was killed by {signal.Signals(-status).name}"
+            return f"ended with status {status}" if status >= 0 else f"{KILLED} {signal.Signals(-status).name}"
         time.sleep(SECONDS_BETWEEN_LOOKS)
     return "ended"
 

@@ -7,9 +7,7 @@ offers on CPU, GPU and Ascend alike.
 
 import math
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,11 +15,10 @@ from pathlib import Path
 
 import mindspore as ms
 import numpy as np
-import psutil
 from mindspore import communication, nn, ops
 
 from pix2pix.files import replacing
-from pix2pix.launcher import LAUNCHER, NODE, SECONDS_TO_STOP, finished_file
+from pix2pix.launcher import NODE, finished_file
 
 # tensors of no more elements than this travel together: each one alone costs a round trip
 SMALL = 1 << 16
@@ -56,19 +53,8 @@ def join_workers() -> Workers:
         return Workers()
     if os.environ["MS_ROLE"] == "MS_SCHED" and os.environ.get(NODE, "0") != "0":
         sys.exit(0)  # two nodes on one machine: the first one's scheduler serves both
-    if LAUNCHER in os.environ:
-        threading.Thread(target=_stop_without, args=(int(os.environ[LAUNCHER]),), daemon=True).start()
     communication.init()
     return Workers(communication.get_group_size(), communication.get_rank())
-
-
-def _stop_without(launcher: int) -> None:
-    """End this process when the one that started it is gone; its state saved, if the others still answer."""
-    while psutil.pid_exists(launcher):
-        time.sleep(1)
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(SECONDS_TO_STOP)
-    os._exit(1)
 
 
 def steps_of_epoch(pairs: int, batch_size: int, workers: Workers) -> int:
