@@ -94,12 +94,12 @@ def compile_step(trainer: Trainer) -> Callable[..., Tensor]:
         if alternating:
             fake = ops.depend(fake, trainer.discriminator_adam(d_gradients, lr))
         (g_loss, g_gan, g_l1), picture = picture_gradient(x, y, fake)
-        g_gradients = pull_back(picture)[1]
+        g_gradients = pull_back(picture * weight if together else picture)[1]
         values = (d_loss, g_loss, g_gan, g_l1)
         if together:
             # after the discriminator's sums: on every worker in the same order
             own = ops.depend(ops.concat((ops.stack(values) * weight, stop)), d_gradients)
-            totals = total_of_generator([own] + [gradient * weight for gradient in g_gradients])
+            totals = total_of_generator([own, *g_gradients])
             values, g_gradients = ops.unstack(totals[0]), totals[1:]
         updated = trainer.generator_adam(g_gradients, lr)
         if not alternating:
