@@ -51,11 +51,11 @@ def discriminator(ndf: int = 64) -> nn.Module:
 class Trainer:
     """Both networks and optimizers; the generator runs forward once a step."""
 
-    def __init__(self, channels_last: bool, lr: float = 0.0002):
+    def __init__(self, channels_last: bool, filters: int = 64, levels: int = 8, lr: float = 0.0002):
         layout = torch.channels_last if channels_last else torch.contiguous_format
         self.layout = layout
-        self.generator = generator().to(memory_format=layout)
-        self.discriminator = discriminator().to(memory_format=layout)
+        self.generator = generator(filters, levels).to(memory_format=layout)
+        self.discriminator = discriminator(filters).to(memory_format=layout)
         for network in (self.generator, self.discriminator):
             for parameter in network.parameters():
                 if parameter.dim() == 4:

@@ -1,0 +1,212 @@
+"""Does the training learn as well as the same networks in plain PyTorch?
+
+    pip install torch==2.13.0
+    python benchmarks/learning.py FOLDER [--mirror file:///where/facades.tar.gz/is] [--seeds 1 2]
+
+Trains facades (BtoA, batch 1, 128 pixels, g_ngf = d_ndf = 32, 40 epochs, no dropout) with two seeds, by
+the workflow and in PyTorch from the same initial weights, on the same crops and flips in the same order
+and with the same learning rates, and measures L1, PSNR and SSIM on all of val every 5 epochs. Writes
+FOLDER/learning.csv, learning.png and learning.md. What was stopped goes on by the same command.
+
+Two hours on two cores; sooner with a seed on each (then once more without --seeds, for the results):
+
+    taskset -c 0 python benchmarks/learning.py FOLDER --seeds 1 &
+    taskset -c 1 python benchmarks/learning.py FOLDER --seeds 2
+"""
+
+import argparse
+import csv
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch_pix2pix
+import yaml
+from matplotlib.figure import Figure
+from PIL import Image
+from tqdm import tqdm
+
+from pix2pix.files import replacing
+from pix2pix.loader import batches, plan_epoch, to_array, to_pixels, whole_pairs
+from pix2pix.metrics import compare
+from pix2pix.records import count
+from pix2pix.schedule import learning_rate
+from pix2pix.settings import TrainSettings
+from pix2pix.step import Trainer
+
+ROOT = Path(__file__).resolve().parent.parent
+SEEDS = [1, 2]
+METRICS = ("l1", "psnr", "ssim")
+SETTINGS = {
+    "epoch_num": 40,
+    "n_epochs": 20,
+    "n_epochs_decay": 20,
+    "load_size": 143,
+    "train_pic_size": 128,
+    "g_layers": 7,
+    "g_ngf": 32,
+    "d_ndf": 32,
+    "eval_epoch_freq": 5,
+}
+
+
+def train_with_the_workflow(folder: Path, seed: int, mirror: str | None, threads: int) -> None:
+    """Run Snakemake; history.csv then has the scores."""
+    run = SETTINGS | {"dataset": "facades", "val_pic_size": 128, "seed": seed}
+    datasets = {"facades": {"mirrors": [mirror]}} if mirror else {}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "learning.yaml").write_text(yaml.safe_dump({"datasets": datasets, "runs": {"learning": run}}))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
+    command += [f"results/learning/ckpt/Generator_{SETTINGS['epoch_num']}.ckpt", "--cores", str(threads)]
+    subprocess.run([*command, "--configfile", folder / "learning.yaml"], check=True)
+
+
+def train_in_torch(folder: Path, seed: int) -> None:
+    """Train in PyTorch on the workflow's records, from where it was left; torch.csv has the scores."""
+    settings = TrainSettings(**SETTINGS, seed=seed, direction="BtoA")
+    train, val = ([folder / "data" / "facades" / f"{split}.mindrecord"] for split in ("train", "val"))
+    pairs, left = count(train), folder / "torch.pt"
+    trainer = same_start(settings)
+    first, rows = restore(trainer, left)
+    for epoch in range(first, settings.epoch_num + 1):
+        for group in (trainer.generator_adam, trainer.discriminator_adam):
+            group.param_groups[0]["lr"] = learning_rate(epoch, settings)
+        read = batches(train, plan_epoch(pairs, epoch, settings), [[position] for position in range(pairs)], settings)
+        start = time.monotonic()
+        losses = [
+            trainer.step(*map(torch.from_numpy, pair)) for pair in tqdm(read, f"epoch {epoch}", pairs, disable=None)
+        ]
+        print(f"seed {seed} epoch {epoch}: G {np.mean(losses):.3f}, {time.monotonic() - start:.0f} s", flush=True)
+        if epoch % settings.eval_epoch_freq == 0:
+            rows.append({"epoch": epoch} | measure(trainer, val, settings))
+            keep(trainer, left, epoch, rows)
+    write_rows(rows, folder / "torch.csv")
+
+
+def same_start(settings: TrainSettings) -> torch_pix2pix.Trainer:
+    """PyTorch's networks with the weights that the workflow's training of these settings begins with."""
+    ours = Trainer(settings)
+    trainer = torch_pix2pix.Trainer(False, settings.g_ngf, settings.g_layers)
+    for network, start in ((trainer.generator, ours.generator), (trainer.discriminator, ours.discriminator)):
+        for parameter, weight in zip(network.parameters(), start.trainable_params(), strict=True):
+            value = torch.from_numpy(weight.asnumpy().copy())
+            if value.shape != parameter.shape:
+                raise ValueError(f"{weight.name}: {tuple(value.shape)} is not {tuple(parameter.shape)}")
+            parameter.data.copy_(value)
+    return trainer
+
+
+def parts(trainer: torch_pix2pix.Trainer) -> list:
+    """All that a step changes."""
+    return [trainer.generator, trainer.discriminator, trainer.generator_adam, trainer.discriminator_adam]
+
+
+def keep(trainer: torch_pix2pix.Trainer, path: Path, epoch: int, rows: list[dict]) -> None:
+    """Save what the training goes on from."""
+    with replacing(path) as scratch:
+        torch.save({"epoch": epoch, "rows": rows, "parts": [part.state_dict() for part in parts(trainer)]}, scratch)
+
+
+def restore(trainer: torch_pix2pix.Trainer, path: Path) -> tuple[int, list[dict]]:
+    """Load what `keep` saved, if it did; the next epoch and the rows up to there."""
+    if not path.exists():
+        return 1, []
+    kept = torch.load(path, weights_only=True)
+    for part, state in zip(parts(trainer), kept["parts"], strict=True):
+        part.load_state_dict(state)
+    return kept["epoch"] + 1, kept["rows"]
+
+
+def measure(trainer: torch_pix2pix.Trainer, files: list[Path], settings: TrainSettings) -> dict[str, float]:
+    """Mean scores over val, as pix2pix.choice takes them."""
+    scores = []
+    for _, x, y in whole_pairs(files, settings.train_pic_size, settings.direction):
+        batch = torch.from_numpy(to_array(Image.fromarray(x), 3)[np.newaxis])
+        with torch.no_grad():
+            scores.append(compare(to_pixels(trainer.generator(batch)[0].numpy()), y))
+    return {metric: float(np.mean([score[metric] for score in scores])) for metric in METRICS}
+
+
+def write_rows(rows: list[dict], path: Path) -> None:
+    """A CSV file of equal rows."""
+    with replacing(path) as scratch, open(scratch, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def collect(folder: Path) -> Iterator[dict[str, object]]:
+    """The scores of both sides, row by row."""
+    for seed in SEEDS:
+        for row in csv.DictReader((folder / str(seed) / "results" / "learning" / "history.csv").open()):
+            if row["val_l1"]:
+                scores = {metric: float(row[f"val_{metric}"]) for metric in METRICS}
+                yield {"side": "workflow", "seed": seed, "epoch": int(row["epoch"])} | scores
+        for row in csv.DictReader((folder / str(seed) / "torch.csv").open()):
+            scores = {metric: float(row[metric]) for metric in METRICS}
+            yield {"side": "PyTorch", "seed": seed, "epoch": int(row["epoch"])} | scores
+
+
+def draw_curves(rows: list[dict], path: Path) -> None:
+    """A panel a metric, a line a side and seed."""
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    panels = figure.subplots(1, 3)
+    for panel, metric in zip(panels, METRICS, strict=True):
+        for side, colour in (("workflow", "tab:blue"), ("PyTorch", "tab:orange")):
+            for seed, style in zip(SEEDS, ("-", "--"), strict=True):
+                line = [row for row in rows if (row["side"], row["seed"]) == (side, seed)]
+                values = [row["epoch"] for row in line], [row[metric] for row in line]
+                panel.plot(*values, style, color=colour, label=f"{side}, seed {seed}")
+        panel.set(xlabel="epoch", title=f"{metric.upper()} on val")
+        panel.grid(alpha=0.3)
+    panels[0].legend()
+    with replacing(path) as scratch:
+        figure.savefig(scratch, dpi=100, format="png")
+
+
+def write_table(rows: list[dict], path: Path) -> None:
+    """learning.md: a row an epoch, the scores of every side and seed."""
+    columns = [(side, seed) for side in ("workflow", "PyTorch") for seed in SEEDS]
+    lines = ["| epoch | " + " | ".join(f"{side}, seed {seed}" for side, seed in columns) + " |"]
+    lines.append("|---" * (1 + len(columns)) + "|")
+    found = {(row["side"], row["seed"], row["epoch"]): row for row in rows}
+    for epoch in sorted({row["epoch"] for row in rows}):
+        scores = [found[side, seed, epoch] for side, seed in columns]
+        cells = [f"{row['l1']:.2f} / {row['psnr']:.2f} / {row['ssim']:.3f}" for row in scores]
+        lines.append(f"| {epoch} | " + " | ".join(cells) + " |")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def main() -> None:
+    """Train both sides, compare them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where to work")
+    parser.add_argument("--mirror", help="of the facades archive (default: the published one)")
+    parser.add_argument("--seeds", type=int, nargs="+", choices=SEEDS, default=SEEDS, help="to train (default: both)")
+    arguments = parser.parse_args()
+    folder, threads = arguments.folder.resolve(), len(os.sched_getaffinity(0))
+    for seed in arguments.seeds:
+        train_with_the_workflow(folder / str(seed), seed, arguments.mirror, threads)
+    # what pix2pix chooses for MindSpore is not for PyTorch
+    if os.environ.pop("PIX2PIX_CHOSE_ONEDNN_ISA", None):
+        del os.environ["ONEDNN_MAX_CPU_ISA"]
+    torch.set_num_threads(threads)
+    for seed in arguments.seeds:
+        if not (folder / str(seed) / "torch.csv").exists():
+            train_in_torch(folder / str(seed), seed)
+    if not all((folder / str(seed) / "torch.csv").exists() for seed in SEEDS):
+        return
+    rows = list(collect(folder))
+    write_rows(rows, folder / "learning.csv")
+    draw_curves(rows, folder / "learning.png")
+    write_table(rows, folder / "learning.md")
+    print((folder / "learning.md").read_text())
+
+
+if __name__ == "__main__":
+    main()
