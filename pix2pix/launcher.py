@@ -130,11 +130,13 @@ def _watch(
     """Return when all workers are through, when one failed, or when they took too long to stop."""
     log, shown, told, deadline = folder / "worker_0.log", 0, set(), float("inf")
     while True:
-        over = msrun.poll() is not None
         found |= _children(msrun.pid, node)
         shown = _show(log, shown) if workers[0] == log.stem else 0
         finished = {worker for worker in workers if finished_file(folder, worker).exists()}
-        failed = [name for name, process in found.items() if name not in finished and not _alive(process)]
+        dead = {name for name, process in found.items() if not _alive(process)}
+        # a scheduler that sends its signal to every process ends msrun, too, while the workers still save
+        failed = dead - finished - ({"scheduler"} if stop.signal else set())
+        over = msrun.poll() is not None and found.keys() == dead
         if over or failed or len(finished) == len(workers) or time.monotonic() > deadline:
             break
         if stop.signal:
