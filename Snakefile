@@ -15,9 +15,18 @@ include: "rules/train.smk"
 include: "rules/evaluate.smk"
 
 
+# the default profile's limit of it holds on one machine, not for a cluster
+resource_scopes:
+    device="local",
+
+
+# on a cluster: on the machine that submits, since they take no time
 localrules:
     all,
     benchmarks,
+    keep_best,
+    describe,
+    summarize,
 
 
 rule all:

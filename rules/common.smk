@@ -22,6 +22,8 @@ else:
     SCRIPTS = f"{shlex.quote(sys.executable)} {HERE}/scripts"
 # what a program prints goes to the terminal and to its log; tee outlives the signals on which training saves its state
 LOG_TO = """2>&1 | sh -c 'trap "" INT TERM; exec tee "$0"'"""
+# the shell, too, waits until training has saved its state
+OUTLIVE_SIGNALS = "trap : TERM;"
 PAIRS_IN_A_SHARD = 20000
 DRAWN = [name for name, dataset in CONFIG.datasets.items() if dataset.drawn]
 DOWNLOADED = [name for name, dataset in CONFIG.datasets.items() if not dataset.drawn and not dataset.folder]
@@ -160,3 +162,52 @@ def shard_flags(wildcards):
 def where_flags(wildcards):
     """Where the work is done; as a resource, since a change of it reruns nothing."""
     return as_flags(RUNS[wildcards.run].where)
+
+
+def workers_on_a_node(wildcards):
+    where = RUNS[wildcards.run].where
+    return where.device_num // where.nodes
+
+
+def train_threads(wildcards):
+    """Two for a worker alone, one for each of several, on each node."""
+    return max(2, workers_on_a_node(wildcards))
+
+
+def train_memory(wildcards):
+    return 6000 * workers_on_a_node(wildcards)
+
+
+def train_gpu(wildcards):
+    """GPUs of a job on one node, by number."""
+    where = RUNS[wildcards.run].where
+    return where.device_num if where.device_target == "GPU" and where.nodes == 1 else 0
+
+
+def train_device(wildcards):
+    """Whether a training takes the devices of a machine for itself; the default profile lets one do so at a time."""
+    return int(RUNS[wildcards.run].where.device_target != "CPU")
+
+
+def train_gres(wildcards):
+    """What Slurm is asked for by name and node: NPUs, and GPUs on several nodes; None asks for nothing."""
+    where = RUNS[wildcards.run].where
+    if where.device_target == "Ascend":
+        return f"npu:{workers_on_a_node(wildcards)}"
+    return f"gpu:{workers_on_a_node(wildcards)}" if where.device_target == "GPU" and where.nodes > 1 else None
+
+
+def train_nodes(wildcards):
+    """Nodes of a job, and tasks: one on each, in which training starts that node's workers."""
+    return RUNS[wildcards.run].where.nodes
+
+
+def train_mpi(wildcards):
+    """Where there are several tasks, the job itself starts them."""
+    return "srun" if train_nodes(wildcards) > 1 else None
+
+
+def predict_device(wildcards):
+    """The run's own device; a CPU on a cluster, whose devices are asked for to train."""
+    at_home = workflow.local_exec and not workflow.remote_exec
+    return RUNS[wildcards.run].where.device_target if at_home else "CPU"

@@ -3,6 +3,12 @@ wildcard_constraints:
     part=r"(train|val|test)(-\d+-of-\d+)?",
 
 
+# on a cluster: on the machine that submits, since there is a network
+localrules:
+    download,
+    download_weights,
+
+
 rule draw_demo:
     output:
         "data/{dataset}.tar.gz",

@@ -23,7 +23,7 @@ rule predict:
     resources:
         mem_mb=4000,
         runtime=60,
-        device_target=lambda wildcards: RUNS[wildcards.run].where.device_target,
+        device_target=predict_device,
     params:
         settings=predict_flags,
     shell:

@@ -14,15 +14,22 @@ rule train:
         epoch=r"[1-9]\d*",
     conda:
         "../workflow/envs/pix2pix.yaml"
-    threads: 2
+    threads: train_threads
     resources:
-        mem_mb=6000,
+        mem_mb=train_memory,
         runtime=2880,
+        gpu=train_gpu,
+        device=train_device,
+        gres=train_gres,
+        nodes=train_nodes,
+        tasks=train_nodes,
+        tasks_per_gpu=0,
+        mpi=train_mpi,
         where=where_flags,
     params:
         settings=train_flags,
     shell:
-        f"{SCRIPTS}/train.py "
+        f"{OUTLIVE_SIGNALS} {SCRIPTS}/train.py "
         "{input.records} --ckpt_dir results/{wildcards.run}/ckpt"
         " --train_fakeimg_dir results/{wildcards.run}/fake_img --loss_show_dir results/{wildcards.run}/loss_show"
         " --state_dir results/{wildcards.run}/state {params.settings} {resources.where} "
