@@ -4,13 +4,18 @@ CORES ?= 2
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test lint reference clean
+.PHONY: demo test test-slurm lint reference clean
 
 demo: .venv/installed
 	snakemake --cores $(CORES) demo results/summary.html
 
 test: lint
 	pytest
+
+# on a Slurm cluster that it starts on this machine; needs root on Debian, and installs Debian's slurm
+test-slurm: .venv/installed
+	tests/slurm/cluster.sh install
+	TEST_SLURM=1 pytest tests/test_slurm.py
 
 lint: .venv/installed
 	ruff check .
