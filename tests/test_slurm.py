@@ -233,7 +233,7 @@ def test_a_training_cut_off_by_its_time_limit_ends_with_the_bytes_of_an_unbroken
     shutil.copytree(records, tmp_path / "data")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     # Slurm looks at time limits every half minute: the first attempt trains for 10 to 40 seconds
-    epochs = epochs_in(60, tmp_path / "data", tmp_path / "trial")
+    epochs = epochs_in(50, tmp_path / "data", tmp_path / "trial")
     long = RUN | {"epoch_num": epochs, "n_epochs": epochs // 2, "n_epochs_decay": epochs}
     # a minute at first, and longer when submitted again
     limits = {"runtime": "attempt if wildcards.run == 'cut' else 60", "slurm_extra": "'--signal=TERM@10'"}
