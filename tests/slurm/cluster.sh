@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A Slurm cluster of two nodes on this machine, as ordinary processes: no systemd, cgroup or database.
-#   cluster.sh install       install what it needs from Debian's packages, or say why that cannot be done
+#   cluster.sh install       install what it needs from Debian's packages and try it, or say why that cannot be done
 #   cluster.sh start FOLDER  start it with everything of it in FOLDER; its commands are then in FOLDER/bin
 #   cluster.sh stop FOLDER   cancel its jobs, stop its daemons, delete FOLDER
 # Each node has 4 CPUs, 16 GB and, as stand-ins that no program opens, one GPU and one NPU.
@@ -23,8 +23,16 @@ why_not() {
         is_installed || echo "apt-get install $PACKAGES does not work"
 }
 
+# a container may forbid what the daemons need
+starts() (
+    folder=$(mktemp --directory --dry-run "${TMPDIR:-/tmp}/slurm-XXXXXX")
+    export SLURM_CONF=$folder/etc/slurm.conf
+    start && timeout 30 srun --nodes=2 true && stop
+) >/dev/null 2>&1
+
 install() {
     reason=$(why_not)
+    [ -n "$reason" ] || starts || reason="its daemons are installed but do not work"
     [ -z "$reason" ] || { echo "no Slurm for tests here: $reason" >&2; exit 1; }
 }
 
