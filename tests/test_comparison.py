@@ -2,14 +2,12 @@
 
 import csv
 import math
-import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
+from browser import CHROMIUM, browse
 from conftest import ROOT, planned
 from PIL import Image
-from test_pages import CHROMIUM
 
 from pix2pix.comparison import TITLES, compare_runs, rows_of
 from pix2pix.config import read_config
@@ -151,16 +149,9 @@ def test_the_pages_open_without_errors_and_fit_their_width(make_run, tmp_path, w
             "<script>onload = () => { const root = page.contentDocument.documentElement;"
             " document.title = root.scrollWidth > root.clientWidth ? 'too wide' : 'fits' }</script>"
         )
-        result = browse(frame, tmp_path / f"browser{number}")
-        assert "CONSOLE" not in result.stderr
-        assert "<title>fits</title>" in result.stdout
-
-
-def browse(page: Path, profile: Path) -> subprocess.CompletedProcess:
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    flags += " --disable-component-update --disable-sync --enable-logging=stderr --allow-file-access-from-files"
-    command = [CHROMIUM, *flags.split(), f"--user-data-dir={profile}", "--dump-dom", page.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+        shown, console = browse(frame, tmp_path / f"browser{number}")
+        assert console == []
+        assert "<title>fits</title>" in shown
 
 
 @pytest.fixture

@@ -1,19 +1,17 @@
 """The gallery opens from disk: whole, without a network, whatever the pictures are called."""
 
-import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from browser import CHROMIUM, browse
 from PIL import Image
 
 from pix2pix.pages import write_gallery
 
 NAMES = ["1", "14_1148_to_1163", "a b.c", "50%", "#1?", "c:d", '<b>"x"&amp;\'', "ümläut"]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 class Reader(HTMLParser):
@@ -97,12 +95,9 @@ def test_a_browser_shows_it_without_errors_and_enlarges_on_a_click(gallery, tmp_
     page = (gallery / "index.html").read_text(encoding="utf-8")
     last = f"document.querySelectorAll('article')[{len(NAMES) - 1}].querySelector('a').click();"
     (gallery / "click.html").write_text(page.replace("</script>", last + "</script>"), encoding="utf-8")
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    flags += f" --disable-component-update --disable-sync --enable-logging=stderr --user-data-dir={tmp_path}/browser"
-    command = [CHROMIUM, *flags.split(), "--dump-dom", (gallery / "click.html").as_uri()]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert "CONSOLE" not in result.stderr
-    dialog = result.stdout.partition("<dialog")[2].partition("</dialog>")[0]
+    shown, console = browse(gallery / "click.html", tmp_path / "browser")
+    assert console == []
+    dialog = shown.partition("<dialog")[2].partition("</dialog>")[0]
     assert "open" in dialog.partition(">")[0]
     assert f"<h2>{NAMES[-1]}</h2>" in dialog
     assert dialog.count("<img") == 3
