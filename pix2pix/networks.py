@@ -11,84 +11,15 @@ import numpy as np
 from mindspore import nn, ops
 from mindspore.common.initializer import Constant, Normal, XavierUniform, initializer
 
+from pix2pix.layers import (
+    PADDED,
+    Dropout,
+    LeakyReLU,
+    PatchLogits,
+    convolution,
+    norm_layer,
+)
 from pix2pix.settings import GeneratorSettings, TrainSettings
-
-PADDED = ((0, 0), (0, 0), (1, 1), (1, 1))
-
-
-class InstanceNorm(nn.Cell):
-    """Each channel of each picture to mean 0 and variance 1, without learnt parameters.
-
-    MindSpore's own layer runs on GPU and Ascend alone.
-    """
-
-    def construct(self, x):
-        mean = x.mean((2, 3), keep_dims=True)
-        centred = x - mean
-        variance = (centred * centred).mean((2, 3), keep_dims=True)
-        return centred * ops.rsqrt(variance + 1e-5)
-
-
-class LeakyReLU(nn.Cell):
-    """x where it is positive, else alpha x; the gradient of nn.LeakyReLU, of a maximum, is slow on a CPU."""
-
-    def __init__(self, alpha: float):
-        super().__init__()
-        self.alpha = alpha
-
-    def construct(self, x):
-        # of sums and products only: differences cost a slow negation on the way back
-        return self.alpha * x + (1 - self.alpha) * ops.relu(x)
-
-
-class PatchLogits(nn.Cell):
-    """A 4x4 convolution to one plane: one filter leaves a CPU's matrix multiply nothing to share.
-
-    So each of the 16 taps becomes a plane by a 1x1 convolution, and a fixed convolution shifts and adds them.
-    """
-
-    def __init__(self, planes: int, padding: int, bias: bool):
-        super().__init__()
-        self.weight = ms.Parameter(ms.Tensor(np.zeros((1, planes, 4, 4), np.float32)))
-        self.bias = ms.Parameter(ms.Tensor(np.zeros(1, np.float32))) if bias else None
-        self.shifts = ms.Tensor(np.eye(16, dtype=np.float32).reshape(1, 16, 4, 4))
-        self.padding = padding
-
-    def construct(self, x):
-        taps = ops.conv2d(x, self.weight.reshape(-1, 16).transpose().reshape(16, -1, 1, 1))
-        logits = ops.conv2d(taps, self.shifts, pad_mode="pad", padding=self.padding)
-        return logits if self.bias is None else logits + self.bias
-
-
-def norm_layer(norm: str, planes: int) -> nn.Cell:
-    """Normalisation by the statistics of the batch at hand, in training and at prediction."""
-    return nn.BatchNorm2d(planes, use_batch_statistics=True) if norm == "batch" else InstanceNorm()
-
-
-def convolution(planes: int, filters: int, stride: int, norm: str, pad_mode: str) -> list[nn.Cell]:
-    """A 4x4 convolution with one pixel of padding, as layers; biased only under instance norm."""
-    bias = norm == "instance"
-    if pad_mode == "CONSTANT":
-        return [nn.Conv2d(planes, filters, 4, stride, pad_mode="pad", padding=1, has_bias=bias)]
-    padding = nn.Pad(paddings=PADDED, mode=pad_mode)
-    return [padding, nn.Conv2d(planes, filters, 4, stride, pad_mode="valid", has_bias=bias)]
-
-
-class Dropout(nn.Cell):
-    """Dropout of one half by a mask that the caller draws, so that it is a function of the seed and the step."""
-
-    def __init__(self, shape: tuple[int, int, int, int]):
-        super().__init__()
-        self.kept = ms.Parameter(ms.Tensor(np.ones(shape, np.float32)), name="kept", requires_grad=False)
-
-    def construct(self, x):
-        return x * self.kept[: x.shape[0]]
-
-    def draw(self, random: np.random.Generator) -> None:
-        """Drop each value with probability 0.5; what is kept counts double."""
-        mask = random.integers(2, size=self.kept.shape).astype(np.float32) * 2
-        # set_data would give the parameter new memory, which a compiled graph does not look at
-        ops.assign(self.kept, ms.Tensor(mask))
 
 
 class UnetBlock(nn.Cell):
@@ -159,7 +90,7 @@ class ConvNormReLU(nn.Cell):
     def __init__(self, settings: TrainSettings, planes: int, filters: int, stride: int):
         super().__init__()
         layers = convolution(planes, filters, stride, settings.norm, settings.pad_mode)
-        layers += [norm_layer(settings.norm, filters), LeakyReLU(settings.alpha)]
+        layers += [norm_layer(settings.norm, filters, pure=True), LeakyReLU(settings.alpha)]
         self.features = nn.SequentialCell(layers)
 
     def construct(self, x):
@@ -172,7 +103,8 @@ class PixelConvNormReLU(nn.Cell):
     def __init__(self, settings: TrainSettings, planes: int, filters: int):
         super().__init__()
         conv = nn.Conv2d(planes, filters, 1, has_bias=settings.norm == "instance")
-        self.features = nn.SequentialCell([conv, norm_layer(settings.norm, filters), LeakyReLU(settings.alpha)])
+        norm = norm_layer(settings.norm, filters, pure=True)
+        self.features = nn.SequentialCell([conv, norm, LeakyReLU(settings.alpha)])
 
     def construct(self, x):
         return self.features(x)

@@ -88,7 +88,7 @@ def compile_step(trainer: Trainer) -> Callable[..., Tensor]:
     @ms.jit
     def step(x, y, lr, weight=None, stop=None):
         fake, pull_back = ms.vjp(generator, x, weights=generator_weights)
-        d_loss, d_gradients = discriminator_gradient(x, y, ops.stop_gradient(fake))
+        d_loss, d_gradients = discriminator_gradient(x, y, fake)
         if together:
             d_gradients = total_of_discriminator([gradient * weight for gradient in d_gradients])
         if alternating:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pix2pix.layers import PatchLogits
 from pix2pix.loader import batches, plan_epoch, to_pixels
-from pix2pix.networks import Discriminator, Generator, PatchLogits, compile_forward, initialise
+from pix2pix.networks import Discriminator, Generator, compile_forward, initialise
 from pix2pix.records import write_records
 from pix2pix.schedule import learning_rate
 from pix2pix.settings import TrainSettings
