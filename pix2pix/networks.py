@@ -16,6 +16,7 @@ from pix2pix.layers import (
     Dropout,
     LeakyReLU,
     PatchLogits,
+    UpConvolution,
     convolution,
     norm_layer,
 )
@@ -35,7 +36,7 @@ class UnetBlock(nn.Cell):
         innermost = below is None
         joined = inner if innermost or not settings.skip_connections else 2 * inner
         down = convolution(planes, inner, 2, settings.norm, settings.pad_mode)
-        up = [nn.ReLU(), nn.Conv2dTranspose(joined, outer, 4, 2, pad_mode="pad", padding=1, has_bias=bias)]
+        up = [nn.ReLU(), UpConvolution(joined, outer, bias)]
         if outermost:
             layers = [*down, below, *up, nn.Tanh()]
         else:

@@ -2,9 +2,10 @@
 
 import mindspore as ms
 import numpy as np
+import pytest
 from mindspore import nn
 
-from pix2pix.layers import PureBatchNorm
+from pix2pix.layers import DownConvolution, PureBatchNorm, UpConvolution
 
 
 def value_and_gradients(layer: nn.Cell, x: np.ndarray, pull: np.ndarray) -> list[np.ndarray]:
@@ -15,8 +16,42 @@ def value_and_gradients(layer: nn.Cell, x: np.ndarray, pull: np.ndarray) -> list
         return (value * pull).sum(), value
 
     graph = ms.jit(ms.value_and_grad(weighted, 0, layer.trainable_params(), has_aux=True))
+    # twice: the gradient of ops.pad gives the first call's values ever after
+    graph(ms.Tensor(-x), ms.Tensor(2 * pull))
     (_, value), (by_x, by_parameters) = graph(ms.Tensor(x), ms.Tensor(pull))
     return [array.asnumpy() for array in (value, by_x, *by_parameters)]
+
+
+# 16 pixels of one picture, and small pictures of several, are folded into one; the rest is not
+@pytest.mark.parametrize("pictures", [1, 2, 5])
+@pytest.mark.parametrize("size", [1, 2, 8, 16, 20])
+@pytest.mark.parametrize("direction", ["down", "up"])
+def test_folded_convolutions_are_the_plain_ones(direction, size, pictures):
+    random = np.random.default_rng(size)
+    if direction == "down":
+        layer, plain = DownConvolution(3, 4, True), nn.Conv2d(3, 4, 4, 2, "pad", 1, has_bias=True)
+        before, after = 2 * size, size
+    else:
+        layer, plain = UpConvolution(3, 4, True), nn.Conv2dTranspose(3, 4, 4, 2, "pad", 1, has_bias=True)
+        before, after = size, 2 * size
+    for parameter, same in zip(layer.trainable_params(), plain.trainable_params(), strict=True):
+        weights = ms.Tensor(random.normal(size=parameter.shape).astype(np.float32))
+        parameter.set_data(weights)
+        same.set_data(weights)
+    x = random.normal(size=(pictures, 3, before, before)).astype(np.float32)
+    pull = random.normal(size=(pictures, 4, after, after)).astype(np.float32)
+    for ours, expected in zip(value_and_gradients(layer, x, pull), value_and_gradients(plain, x, pull), strict=True):
+        assert ours.shape == expected.shape
+        np.testing.assert_allclose(ours, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_an_odd_size_is_convolved_as_ever():
+    layer = DownConvolution(2, 3, False)
+    x = np.random.default_rng(0).normal(size=(4, 2, 5, 5)).astype(np.float32)
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    patches = np.lib.stride_tricks.sliding_window_view(padded, (4, 4), (2, 3))[:, :, ::2, ::2]
+    expected = np.einsum("nchwij,fcij->nfhw", patches, layer.weight.asnumpy())
+    np.testing.assert_allclose(layer(ms.Tensor(x)).asnumpy(), expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_pure_normalisation_is_the_usual_one_and_leaves_its_moving_statistics():
