@@ -169,8 +169,24 @@ def draw_curves(rows: list[dict], path: Path) -> None:
         figure.savefig(scratch, dpi=100, format="png")
 
 
+def distances(found: dict[tuple, dict], metric: str) -> tuple[float, float]:
+    """How far apart the sides are with the same seed, and the seeds on the same side: means over all measurements."""
+    epochs = sorted({epoch for _, _, epoch in found})
+    sides = [
+        abs(found["workflow", seed, epoch][metric] - found["PyTorch", seed, epoch][metric])
+        for seed in SEEDS
+        for epoch in epochs
+    ]
+    seeds = [
+        abs(found[side, SEEDS[0], epoch][metric] - found[side, SEEDS[1], epoch][metric])
+        for side in ("workflow", "PyTorch")
+        for epoch in epochs
+    ]
+    return float(np.mean(sides)), float(np.mean(seeds))
+
+
 def write_table(rows: list[dict], path: Path) -> None:
-    """learning.md: a row an epoch, the scores of every side and seed."""
+    """learning.md: a row an epoch, the scores of every side and seed; then how far they are apart."""
     columns = [(side, seed) for side in ("workflow", "PyTorch") for seed in SEEDS]
     lines = ["| epoch | " + " | ".join(f"{side}, seed {seed}" for side, seed in columns) + " |"]
     lines.append("|---" * (1 + len(columns)) + "|")
@@ -179,6 +195,10 @@ def write_table(rows: list[dict], path: Path) -> None:
         scores = [found[side, seed, epoch] for side, seed in columns]
         cells = [f"{row['l1']:.2f} / {row['psnr']:.2f} / {row['ssim']:.3f}" for row in scores]
         lines.append(f"| {epoch} | " + " | ".join(cells) + " |")
+    lines += ["", "Mean distance of the two sides with the same seed, and of the two seeds on the same side:", ""]
+    for metric in METRICS:
+        sides, seeds = distances(found, metric)
+        lines.append(f"- {metric.upper()}: {sides:.3f}, {seeds:.3f}")
     path.write_text("\n".join(lines) + "\n")
 
 
