@@ -74,8 +74,14 @@ def submit(work: Path, settings: Path, config: dict[str, object], *targets: str)
     (work / "mine.yaml").write_text(yaml.safe_dump({"datasets": DATASETS} | config))
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", work]
     command += ["--workflow-profile", settings, *targets, "--configfile", work / "mine.yaml"]
+
+    def heed_ctrl_c() -> None:
+        # what a shell starts in the background ignores it, and so would all that the tests start
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     with open(work / "snakemake.log", "w") as log:
-        STARTED.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=work, start_new_session=True))
+        options = {"stdout": log, "stderr": log, "cwd": work}
+        STARTED.append(subprocess.Popen(command, **options, start_new_session=True, preexec_fn=heed_ctrl_c))
     return STARTED[-1]
 
 
