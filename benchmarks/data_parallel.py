@@ -1,6 +1,6 @@
 """Pictures a second of one process with two threads against two workers of one thread each, at full size.
 
-    python benchmarks/data_parallel.py [--global_batch 32] [--rounds 4] [--steps 1]
+    python benchmarks/data_parallel.py [--global_batch 8] [--rounds 5] [--steps 3]
 
 Both train the same networks on the same number of pairs a step: the process on all of them, each
 worker on half. Both are started once and then take turns, one waiting while the other works. Prints
@@ -71,9 +71,9 @@ def take_turns(folder: Path, rounds: int, started: list[subprocess.Popen]) -> di
 def main() -> None:
     """Start both sides, let them take turns, print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--global_batch", type=int, default=32, help="pairs a step, an even number (default: 32)")
-    parser.add_argument("--rounds", type=int, default=4, help="turns of each side (default: 4)")
-    parser.add_argument("--steps", type=int, default=1, help="steps a turn (default: 1)")
+    parser.add_argument("--global_batch", type=int, default=8, help="pairs a step, an even number (default: 8)")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each side (default: 5)")
+    parser.add_argument("--steps", type=int, default=3, help="steps a turn (default: 3)")
     parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     numbers = arguments.global_batch, arguments.rounds, arguments.steps

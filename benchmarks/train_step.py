@@ -76,8 +76,11 @@ def multiply_rate(_batch: int):
     return lambda: a @ a
 
 
-def step_gflop(batch: int) -> float:
-    """Floating-point operations of the convolutions of one step, in GFLOP: a multiply and an add each."""
+def step_gflop(batch: int, shared: bool) -> float:
+    """Floating-point operations of the convolutions of one step, in GFLOP: a multiply and an add each.
+
+    `shared`: both losses share the discriminator's forward pass on the generated picture.
+    """
     filters = [64 * min(2**level, 8) for level in range(8)]
     down = sum(16 * (filters[i - 1] if i else 3) * filters[i] * (128 >> i) ** 2 for i in range(8))
     joined = [2 * f for f in filters[:7]] + [filters[7]]
@@ -85,7 +88,7 @@ def step_gflop(batch: int) -> float:
     sizes = ((6, 64, 128), (64, 128, 64), (128, 256, 32), (256, 512, 31), (512, 1, 30))
     judge = sum(16 * planes * f * size**2 for planes, f, size in sizes)
     # generator: forward and both gradients; discriminator: twice that, and forward and one gradient for the generator
-    return 2 * batch * (3 * (down + up) + 2 * 3 * judge + 2 * judge) / 1e9
+    return 2 * batch * (3 * (down + up) + 2 * 3 * judge + (1 if shared else 2) * judge) / 1e9
 
 
 def measure(batch: int, steps: int) -> None:
@@ -105,16 +108,14 @@ def measure(batch: int, steps: int) -> None:
                 seconds[side].append(taken)
     for connection in sides.values():
         connection.send(False)
-    gflop, rate = step_gflop(batch), 2 * 2048**3 / 1e9 / min(seconds.pop("multiply"))
-    print(
-        f"batch {batch}: {gflop:.0f} GFLOP a step, the machine multiplies at {rate:.0f} GFLOP/s,"
-        f" load {os.getloadavg()[0]:.1f}"
-    )
+    rate = 2 * 2048**3 / 1e9 / min(seconds.pop("multiply"))
+    print(f"batch {batch}: the machine multiplies at {rate:.0f} GFLOP/s, load {os.getloadavg()[0]:.1f}")
     medians = {side: statistics.median(values) for side, values in seconds.items()}
     for side, median in medians.items():
+        gflop = step_gflop(batch, shared=side == "ours")
         speed = gflop / median
         print(f"  {side:20} {1000 * median:7.0f} ms/step (best {1000 * min(seconds[side]):.0f})", end="")
-        print(f" {speed:6.0f} GFLOP/s {100 * speed / rate:4.0f} %")
+        print(f" {gflop:5.0f} GFLOP {speed:6.0f} GFLOP/s {100 * speed / rate:4.0f} %")
     best = min(medians["torch"], medians["torch channels_last"])
     print(f"  ratio ours / better of PyTorch: {medians['ours'] / best:.2f}", flush=True)
 
