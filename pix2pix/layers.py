@@ -4,6 +4,8 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
+from pix2pix.winograd import WinogradConvolution
+
 PADDED = ((0, 0), (0, 0), (1, 1), (1, 1))
 
 
@@ -138,7 +140,7 @@ def convolution(planes: int, filters: int, stride: int, norm: str, pad_mode: str
         return [padding, nn.Conv2d(planes, filters, 4, stride, pad_mode="valid", has_bias=bias)]
     if stride == 2:
         return [DownConvolution(planes, filters, bias)]
-    return [nn.Conv2d(planes, filters, 4, stride, pad_mode="pad", padding=1, has_bias=bias)]
+    return [WinogradConvolution(planes, filters, bias)]
 
 
 class Dropout(nn.Cell):

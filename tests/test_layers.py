@@ -6,6 +6,7 @@ import pytest
 from mindspore import nn
 
 from pix2pix.layers import DownConvolution, PureBatchNorm, UpConvolution
+from pix2pix.winograd import WinogradConvolution, transforms
 
 
 def value_and_gradients(layer: nn.Cell, x: np.ndarray, pull: np.ndarray) -> list[np.ndarray]:
@@ -43,6 +44,30 @@ def test_folded_convolutions_are_the_plain_ones(direction, size, pictures):
     for ours, expected in zip(value_and_gradients(layer, x, pull), value_and_gradients(plain, x, pull), strict=True):
         assert ours.shape == expected.shape
         np.testing.assert_allclose(ours, expected, atol=1e-5 * np.abs(expected).max())
+
+
+# worked out in tiles from 1024 pixels on: once the last tile is full, once two or one of its rows are used
+@pytest.mark.parametrize(("pictures", "size"), [(1, 8), (1, 32), (1, 34), (3, 33), (20, 9)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_winograd_convolutions_are_the_plain_ones(pictures, size, bias):
+    random = np.random.default_rng(size)
+    layer, plain = WinogradConvolution(5, 7, bias), nn.Conv2d(5, 7, 4, 1, "pad", 1, has_bias=bias)
+    for parameter, same in zip(layer.trainable_params(), plain.trainable_params(), strict=True):
+        weights = ms.Tensor(random.normal(size=parameter.shape).astype(np.float32))
+        parameter.set_data(weights)
+        same.set_data(weights)
+    x = random.normal(size=(pictures, 5, size, size)).astype(np.float32)
+    pull = random.normal(size=(pictures, 7, size - 1, size - 1)).astype(np.float32)
+    for ours, expected in zip(value_and_gradients(layer, x, pull), value_and_gradients(plain, x, pull), strict=True):
+        assert ours.shape == expected.shape
+        assert np.linalg.norm(ours - expected) < 5e-6 * np.linalg.norm(expected)
+
+
+def test_winograd_transforms_by_hand():
+    """The filter 1 10 100 1000 over 1 2 3 4 5 6."""
+    outputs, taps, inputs = transforms()
+    values = outputs @ ((taps @ [1, 10, 100, 1000]) * (inputs @ [1, 2, 3, 4, 5, 6]))
+    np.testing.assert_allclose(values, [4321, 5432, 6543], rtol=1e-12)
 
 
 def test_an_odd_size_is_convolved_as_ever():

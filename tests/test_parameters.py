@@ -153,8 +153,11 @@ def test_a_patch_of_the_discriminator_sees_as_many_pixels_as_the_paper_says(d_la
         logits = convolutions(x)
         return logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2]
 
-    seen = ms.grad(middle)(ms.Tensor(np.zeros((1, 6, size, size), np.float32))).asnumpy()
-    rows = np.flatnonzero(np.abs(seen).sum((0, 1, 3)))
+    # compiled, as everywhere: outside a graph this MindSpore does not get along with numpy 2
+    seen = ms.jit(ms.grad(middle))(ms.Tensor(np.zeros((1, 6, size, size), np.float32))).asnumpy()
+    seen = np.abs(seen).sum((0, 1, 3))
+    # of pixels beside the patch the convolution in tiles leaves rounding errors
+    rows = np.flatnonzero(seen > 1e-5 * seen.max())
     assert rows[-1] - rows[0] + 1 == patch
 
 
