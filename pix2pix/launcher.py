@@ -8,6 +8,7 @@ the step to stop at; the first failure ends all; and no process is left, whateve
 
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -24,6 +25,8 @@ from pix2pix.stopping import StopRequest
 
 # in the environment of the workers: the process that answers for them, and its part of the machines
 LAUNCHER, NODE = "PIX2PIX_LAUNCHER", "PIX2PIX_NODE"
+# by which workers that are all on one machine find the memory that they share (pix2pix.shared)
+SECRET = "PIX2PIX_SECRET"
 SECONDS_TO_STOP = 30
 SECONDS_TO_EXIT = 3
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -99,6 +102,8 @@ def _start_msrun(command: list[str], number: int, here: int, node: Node, folder:
     threads = int(os.environ.get("OMP_NUM_THREADS", len(os.sched_getaffinity(0))))
     environment = ENVIRONMENT | dict(os.environ)
     environment |= {LAUNCHER: str(os.getpid()), NODE: str(node.rank), "OMP_NUM_THREADS": str(max(1, threads // here))}
+    if node.nodes == 1 and hasattr(os, "memfd_create"):
+        environment[SECRET] = secrets.token_hex()
     # msrun starts `python`
     environment["PATH"] = f"{programs}:{environment['PATH']}"
     options = {

@@ -82,8 +82,8 @@ def compile_step(trainer: Trainer) -> Callable[..., Tensor]:
     alternating = trainer.settings.update_order == "alternating"
     together = trainer.workers.number > 1
     if together:
-        total_of_discriminator = Sum([weight.shape for weight in discriminator_weights])
-        total_of_generator = Sum([(5,), *(weight.shape for weight in generator_weights)])
+        total_of_discriminator = Sum([weight.shape for weight in discriminator_weights], trainer.workers)
+        total_of_generator = Sum([(5,), *(weight.shape for weight in generator_weights)], trainer.workers)
 
     @ms.jit
     def step(x, y, lr, weight=None, stop=None):
