@@ -77,7 +77,7 @@ def test_a_published_run_predicts_and_is_measured_without_training(server, tmp_p
         x = to_array(pair.convert("RGB").crop((256, 0, 512, 256)), 3)[np.newaxis]
     own = compile_forward(generator)(ms.Tensor(x)).asnumpy()[0]
     levels = (own.transpose(1, 2, 0) + 1) * 127.5
-    with Image.open(tmp_path / "results" / "facades_published" / "predict" / "1.png") as picture:
+    with Image.open(tmp_path / "results" / "facades_published" / "predict" / "prediction" / "1.png") as picture:
         assert np.abs(np.asarray(picture) - levels).max() <= 0.5 + 127.5 * 1e-5
     facts = json.loads((tmp_path / target).read_text())
     assert facts["checkpoint"] == "Generator_200.ckpt"
