@@ -4,7 +4,7 @@ CORES ?= 2
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test test-slurm lint reference clean
+.PHONY: demo test test-slurm lint reference lock clean
 
 demo: .venv/installed
 	snakemake --cores $(CORES) demo results/summary.html
@@ -25,13 +25,21 @@ lint: .venv/installed
 
 .venv/installed: requirements.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --requirement requirements.txt
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 # what is derived from the settings: the schema and docs/parameters.md
 reference: .venv/installed
 	python -m pix2pix.reference
+
+# requirements.txt, with the hash of every file, from the versions in pyproject.toml
+lock:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet pip-tools==7.6.2
+	.venv-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra cluster --extra dev \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file requirements.txt pyproject.toml
+	rm -r .venv-lock
 
 clean:
 	rm -rf .venv .snakemake
