@@ -28,7 +28,7 @@ def expected_of(path: Path, sha256: str | None) -> Expected | None:
         InputError: `sha256` or the record is no checksum.
     """
     record = record_of(path)
-    if sha256:
+    if sha256 is not None:
         return Expected(_valid(sha256, "sha256"), "is configured")
     if not record.exists():
         return None

@@ -131,7 +131,7 @@ class _Sorter:
 def _check_source(source: Path, output: Path, sha256: str | None) -> int | None:
     """Refuse a source that cannot be one; returns about how many bytes its pictures take, if known."""
     if source.is_dir():
-        if sha256:
+        if sha256 is not None:
             raise InputError(f"{source}: is a folder, so it has no sha256: leave that out")
         here, there = source.resolve(), output.resolve()
         if here.is_relative_to(there) or there.is_relative_to(here):

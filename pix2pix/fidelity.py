@@ -35,12 +35,12 @@ def measure(folder: Path, weights: Path, sha256: str, network: str = INCEPTION) 
     Raises:
         InputError: the extra is not installed, a prediction is missing, the weights are others.
     """
+    verify(weights, sha256)
     if importlib.util.find_spec("torch_fidelity") is None:
         raise InputError(
             "FID and KID need an extra that is not installed here: pip install --editable '.[fidelity]', "
             "or run Snakemake with --software-deployment-method conda"
         )
-    verify(weights, sha256)
     targets = sorted((folder / "target").glob("*.png"))
     if len(targets) < 2:
         raise InputError(f"{folder}: FID and KID need two pictures or more, not {len(targets)}")

@@ -173,8 +173,9 @@ def test_a_wrong_file_put_there_by_hand_is_an_error_and_left_alone(server, outpu
 def test_mistakes_of_the_caller_are_one_line(tmp_path, output):
     (line,) = failed_download(output, "ftp://host/x.tar.gz")
     assert line == "mirror ftp://host/x.tar.gz: must start with http://, https:// or file://"
-    (line,) = failed_download(output, "http://127.0.0.1:1/", options=("--sha256", "abc"))
-    assert line.startswith("sha256: 'abc' is no SHA-256 checksum")
+    for word in ("abc", ""):
+        (line,) = failed_download(output, "http://127.0.0.1:1/", options=("--sha256", word))
+        assert line.startswith(f"sha256: {word!r} is no SHA-256 checksum")
     (line,) = failed_download(output, "http://127.0.0.1:1/", options=("--timeout", "0"))
     assert line.startswith("--timeout: ")
 
