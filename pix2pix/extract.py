@@ -24,7 +24,9 @@ from pix2pix.progress import Progress
 IGNORED = (".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini")  # and ._*: what file managers leave behind
 MOST_LINES = 50
 LONGEST_STEM = 200  # bytes; a prediction is named by it
-WAITING = 16  # pictures a thread that are read ahead of their check
+WAITING = 16  # pictures a thread that are read ahead of their check,
+IN_MEMORY = 2**27  # and bytes that these hold together, where it is more than one
+MOST_NOTES = 10_000  # problems, or skipped folders, that are kept in memory
 
 
 def extract(
@@ -59,12 +61,20 @@ def extract(
     with replacing(output) as scratch, disk_space(output.parent, needed):
         for split in splits:
             (scratch / split).mkdir(parents=True)
-        pictures = files(source, sorter.wanted, sorter.problems.append)
-        _save_all(pictures, scratch, sorter, threads)
+        problems = sorter.problems
+        try:
+            _save_all(files(source, sorter.wanted, sorter.note), scratch, sorter, threads)
+            problems += sorter.wrong_counts()
+        except _HopelessError:
+            pass  # the problems until here say enough
         sorter.tell_skipped(source)
-        if problems := [*sorter.problems, *sorter.wrong_counts()]:
+        if problems:
             raise InputError("\n".join(_shortened([f"{source}: {line}" for line in problems])))
     return {split: len(names) for split, names in sorter.names.items()}
+
+
+class _HopelessError(Exception):
+    """There are more problems than anyone wants to know."""
 
 
 class _Sorter:
@@ -78,18 +88,25 @@ class _Sorter:
         self.nested: set[PurePosixPath] = set()
         self.problems: list[str] = []
 
+    def note(self, problem: str) -> None:
+        """Keep a line about something wrong; there may be so many that it is no use to read on."""
+        self.problems.append(problem)
+        if len(self.problems) > MOST_NOTES:
+            raise _HopelessError
+
     def wanted(self, path: PurePosixPath) -> bool:
         """Whether a file is to be taken as a pair; what is odd about it is noted."""
         if any(part.startswith("._") or part in IGNORED for part in path.parts):
             return False
         depth = next((i for i in (1, 0) if len(path.parts) > i + 1 and path.parts[i] in self.splits), None)
         if depth is None:
-            self.skipped[path.parent] += 1
+            known = path.parent in self.skipped or len(self.skipped) < MOST_NOTES
+            self.skipped[path.parent if known else PurePosixPath("...")] += 1
             return False
         if len(path.parts) > depth + 2:
             if path.parent not in self.nested:
                 self.nested.add(path.parent)
-                self.problems.append(f"{path.parent}: is a folder within a split: pictures lie directly in their split")
+                self.note(f"{path.parent}: is a folder within a split: pictures lie directly in their split")
             return False
         self._note_top(PurePosixPath(*path.parts[:depth]))
         return self._is_new(path, path.parts[depth])
@@ -99,16 +116,16 @@ class _Sorter:
             self.tops[top] = None
             if len(self.tops) > 1:
                 first = next(iter(self.tops))
-                self.problems.append(f"{top}: holds splits, and so does {first}: there must be one top folder")
+                self.note(f"{top}: holds splits, and so does {first}: there must be one top folder")
 
     def _is_new(self, path: PurePosixPath, split: str) -> bool:
         if len(path.stem.encode()) > LONGEST_STEM:
-            self.problems.append(f"{path}: has a name longer than {LONGEST_STEM} bytes")
+            self.note(f"{path}: has a name longer than {LONGEST_STEM} bytes")
             return False
         earlier = self.names[split].setdefault(path.stem, path)
         if earlier is not path:
             what = "is there twice" if earlier == path else f"has the same name as {earlier.name}"
-            self.problems.append(f"{path}: {what}: predictions are named by it, so it must be unique in a split")
+            self.note(f"{path}: {what}: predictions are named by it, so it must be unique in a split")
         return earlier is path
 
     def wrong_counts(self) -> Iterator[str]:
@@ -116,7 +133,7 @@ class _Sorter:
         for split, declared in self.splits.items():
             count = len(self.names[split])
             if not count:
-                folders = ", ".join(sorted({str(folder) for folder in self.skipped} - {"."}))
+                folders = ", ".join(sorted({str(folder) for folder in self.skipped} - {"."})[:MOST_LINES])
                 yield f"split {split} has no pictures" + (f"; there are other folders: {folders}" if folders else "")
             elif declared not in (None, count):
                 yield f"split {split} has {count} pictures, but {declared} are declared"
@@ -147,25 +164,28 @@ def _save_all(pictures: Iterator[tuple[PurePosixPath, bytes]], folder: Path, sor
     """Check and write each picture, several at a time, with as few of them in memory as that takes."""
     counts = list(sorter.splits.values())
     total = None if None in counts else sum(counts)
-    pending: deque[tuple[PurePosixPath, Future]] = deque()
+    pending: deque[tuple[PurePosixPath, int, Future]] = deque()
     with ThreadPoolExecutor(threads) as pool, Progress(total=total, desc=folder.parent.name, unit=" pairs") as bar:
 
-        def finish(most: int) -> None:
-            while len(pending) > most:
-                path, future = pending.popleft()
+        def finish(most: int, in_memory: int) -> None:
+            while len(pending) > most or sum(size for _, size, _ in pending) > in_memory:
+                path, _, future = pending.popleft()
                 if wrong := future.result():
-                    sorter.problems.append(f"{path}: {wrong}")
+                    sorter.note(f"{path}: {wrong}")
                 bar.update()
 
         for path, data in pictures:
-            pending.append((path, pool.submit(_save, data, folder / path.parent.name / path.name)))
-            finish(most=WAITING * threads)
-        finish(most=0)
+            finish(WAITING * threads - 1, max(0, IN_MEMORY - len(data)))
+            pending.append((path, len(data), pool.submit(_save, data, folder / path.parent.name / path.name)))
+        finish(0, 0)
 
 
 def _save(data: bytes, target: Path) -> str | None:
-    target.write_bytes(data)
-    return problem(data)
+    """Write a picture; what is none does not come onto the disk, however much of it there is."""
+    wrong = problem(data)
+    if not wrong:
+        target.write_bytes(data)
+    return wrong
 
 
 def _shortened(lines: list[str]) -> list[str]:
