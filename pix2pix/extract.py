@@ -12,17 +12,19 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
+from statistics import median
 
 from pix2pix.archive import archive_files, folder_files
 from pix2pix.checksum import verify
 from pix2pix.disk import disk_space
 from pix2pix.errors import InputError
 from pix2pix.files import replacing
-from pix2pix.pictures import problem
+from pix2pix.pictures import half_size
 from pix2pix.progress import Progress
 
 IGNORED = (".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini")  # and ._*: what file managers leave behind
 MOST_LINES = 50
+OTHER_SHAPE = 1.6  # an aspect ratio so many times another: a square in two is twice as narrow as halves that are square
 LONGEST_STEM = 200  # bytes; a prediction is named by it
 WAITING = 16  # pictures a thread that are read ahead of their check,
 IN_MEMORY = 2**27  # and bytes that these hold together, where it is more than one
@@ -58,18 +60,20 @@ def extract(
     output.parent.mkdir(parents=True, exist_ok=True)
     sorter = _Sorter(splits)
     files = folder_files if source.is_dir() else archive_files
-    with replacing(output) as scratch, disk_space(output.parent, needed):
+    with disk_space(output.parent, needed), replacing(output) as scratch:
         for split in splits:
             (scratch / split).mkdir(parents=True)
         problems = sorter.problems
         try:
-            _save_all(files(source, sorter.wanted, sorter.note), scratch, sorter, threads)
+            pictures = files(source, sorter.wanted, sorter.note)
+            _save_all(pictures, scratch, sorter, threads, output.parent.name)
             problems += sorter.wrong_counts()
         except _HopelessError:
             pass  # the problems until here say enough
         sorter.tell_skipped(source)
         if problems:
             raise InputError("\n".join(_shortened([f"{source}: {line}" for line in problems])))
+        sorter.tell_lone(source)
     return {split: len(names) for split, names in sorter.names.items()}
 
 
@@ -87,6 +91,7 @@ class _Sorter:
         self.skipped: Counter[PurePosixPath] = Counter()
         self.nested: set[PurePosixPath] = set()
         self.problems: list[str] = []
+        self.shapes: dict[PurePosixPath, float] = {}
 
     def note(self, problem: str) -> None:
         """Keep a line about something wrong; there may be so many that it is no use to read on."""
@@ -144,6 +149,21 @@ class _Sorter:
             files = "1 file" if count == 1 else f"{count} files"
             print(f"{source}: {files} skipped in {folder}: not within a declared split", file=sys.stderr)
 
+    def tell_lone(self, source: Path) -> None:
+        """Say which pictures may be single ones: they can be halved, but the halves are of another shape."""
+        if not self.shapes:
+            return
+        usual = median(self.shapes.values())
+        lines = [
+            f"{path}: its halves are {shape:.2f} times as wide as high, those of others {usual:.2f}: is it a pair A|B?"
+            for path, shape in self.shapes.items()
+            if max(shape / usual, usual / shape) > OTHER_SHAPE
+        ]
+        if usual < 1 / OTHER_SHAPE:
+            lines.insert(0, f"halves are {usual:.2f} times as wide as high: are these pairs A|B, or single pictures?")
+        for line in _shortened([f"{source}: {line}" for line in lines]):
+            print(f"warning: {line}", file=sys.stderr)
+
 
 def _check_source(source: Path, output: Path, sha256: str | None) -> int | None:
     """Refuse a source that cannot be one; returns about how many bytes its pictures take, if known."""
@@ -160,18 +180,23 @@ def _check_source(source: Path, output: Path, sha256: str | None) -> int | None:
     return source.stat().st_size
 
 
-def _save_all(pictures: Iterator[tuple[PurePosixPath, bytes]], folder: Path, sorter: _Sorter, threads: int) -> None:
+def _save_all(
+    pictures: Iterator[tuple[PurePosixPath, bytes]], folder: Path, sorter: _Sorter, threads: int, title: str
+) -> None:
     """Check and write each picture, several at a time, with as few of them in memory as that takes."""
     counts = list(sorter.splits.values())
     total = None if None in counts else sum(counts)
     pending: deque[tuple[PurePosixPath, int, Future]] = deque()
-    with ThreadPoolExecutor(threads) as pool, Progress(total=total, desc=folder.parent.name, unit=" pairs") as bar:
+    with ThreadPoolExecutor(threads) as pool, Progress(total=total, desc=title, unit=" pairs") as bar:
 
         def finish(most: int, in_memory: int) -> None:
             while len(pending) > most or sum(size for _, size, _ in pending) > in_memory:
                 path, _, future = pending.popleft()
-                if wrong := future.result():
-                    sorter.note(f"{path}: {wrong}")
+                result = future.result()
+                if isinstance(result, str):
+                    sorter.note(f"{path}: {result}")
+                else:
+                    sorter.shapes[path] = result
                 bar.update()
 
         for path, data in pictures:
@@ -180,12 +205,17 @@ def _save_all(pictures: Iterator[tuple[PurePosixPath, bytes]], folder: Path, sor
         finish(0, 0)
 
 
-def _save(data: bytes, target: Path) -> str | None:
-    """Write a picture; what is none does not come onto the disk, however much of it there is."""
-    wrong = problem(data)
-    if not wrong:
-        target.write_bytes(data)
-    return wrong
+def _save(data: bytes, target: Path) -> float | str:
+    """Write a pair; returns the width of its halves over their height, or what is wrong with it.
+
+    What is no picture does not come onto the disk, however much of it there is.
+    """
+    try:
+        width, height = half_size(data)
+    except InputError as error:
+        return str(error).removeprefix("picture: ")
+    target.write_bytes(data)
+    return width / height
 
 
 def _shortened(lines: list[str]) -> list[str]:
