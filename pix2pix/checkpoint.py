@@ -1,26 +1,45 @@
-"""Checkpoints of one network: written under its own parameter names, read under any prefix."""
+"""Checkpoints of one network: written under its own parameter names, read under any prefix.
 
+A checkpoint may come from anywhere, so it is parsed here and not by MindSpore, whose reader copies
+what the file says without a look at how many bytes there are.
+"""
+
+import binascii
+import math
+from itertools import groupby
 from pathlib import Path
 
 import mindspore as ms
+import numpy as np
+from google.protobuf.message import DecodeError
 from mindspore import nn
+from mindspore.train.checkpoint_pb2 import Checkpoint
 
+from pix2pix.checksum import keep, record_of, sha256_of, verify
 from pix2pix.errors import InputError
 from pix2pix.files import replacing
 
 SHOWN_AT_MOST = 5
+LARGEST = 2**31 - 1  # bytes; protobuf reads no more
+CRC_MARK, CRC_BYTES = b"crc_num", 10  # what save_checkpoint(crc_check=True) puts at the end
 
 
 def save_network(network: nn.Cell, prefix: str, path: Path) -> None:
-    """Write the parameters of `network`, without `prefix` before their names, as a MindSpore checkpoint."""
+    """Write the parameters of `network`, without `prefix` before their names, as a MindSpore checkpoint.
+
+    Its SHA-256 is written beside it, and checked when it is loaded.
+    """
     parameters = [
         {"name": parameter.name.removeprefix(prefix), "data": parameter} for parameter in stored_parameters(network)
     ]
+    # killed in between, the checkpoint has no checksum rather than another one's
+    record_of(path).unlink(missing_ok=True)
     with replacing(path) as scratch:
         # save_checkpoint adds the ending where it is missing
         written = scratch.with_name(f"{scratch.name}.ckpt")
         ms.save_checkpoint(parameters, str(written))
         written.replace(scratch)
+    keep(sha256_of(path), path)
 
 
 def stored_parameters(network: nn.Cell) -> list[ms.Parameter]:
@@ -34,36 +53,75 @@ def load_network(network: nn.Cell, path: Path, prefix: str = "") -> None:
     Moving statistics may be missing: they are never used. `prefix` is what the network's own names carry.
 
     Raises:
-        InputError: no checkpoint, a truncated one, or one whose parameters are missing or differ in shape.
+        InputError: no checkpoint, a damaged one, or one whose parameters are missing, of another shape or
+            type, or not finite.
     """
     found = _read(path)
     expected = {parameter.name.removeprefix(prefix): parameter for parameter in stored_parameters(network)}
     prefix = _prefix(found, expected)
-    missing, misshapen = [], []
-    for name, parameter in expected.items():
-        if prefix + name not in found:
-            if parameter.requires_grad:
-                missing.append(name)
-        elif found[prefix + name].shape != parameter.shape:
-            misshapen.append(f"{name} is {_by(found[prefix + name].shape)}, not {_by(parameter.shape)}")
-        else:
-            parameter.set_data(found[prefix + name])
+    missing = [name for name, own in expected.items() if prefix + name not in found and own.requires_grad]
     if missing:
-        raise InputError(f"{path}: lacks {_some(missing)}; were g_layers and norm the same when it was trained?")
+        raise InputError(f"{path}: no float32 {_some(missing)}; were g_layers and norm the same when it was trained?")
+    present = {name: found[prefix + name] for name in expected if prefix + name in found}
+    shapes = {name: (values.shape, expected[name].shape) for name, values in present.items()}
+    misshapen = [f"{name} is {_by(its)}, not {_by(own)}" for name, (its, own) in shapes.items() if its != own]
     if misshapen:
         raise InputError(f"{path}: {_some(misshapen)}; set g_ngf (and g_layers) as it was trained")
+    if not_finite := [name for name, values in present.items() if not np.isfinite(values).all()]:
+        raise InputError(f"{path}: NaN or infinite values in {_some(not_finite)}: its training diverged; use another")
+    for name, values in present.items():
+        expected[name].set_data(ms.Tensor(values))
 
 
-def _read(path: Path) -> dict[str, ms.Parameter]:
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a checkpoint file by name, float32."""
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint")
+    if path.stat().st_size > LARGEST:
+        raise InputError(f"{path}: is larger than 2 GiB, so not the checkpoint of a pix2pix network")
+    verify(path, None)
+    checkpoint = _parse(path)
+    arrays: dict[str, np.ndarray] = {}
+    # a large tensor comes in several pieces of one name
+    for name, pieces in groupby(checkpoint.value, key=lambda value: value.tag):
+        tensors = [piece.tensor for piece in pieces if piece.HasField("tensor")]
+        if name in arrays:
+            raise InputError(f"{path}: {name} is there twice: the file is damaged or was put together wrongly")
+        if tensors and tensors[0].tensor_type == "Float32":
+            arrays[name] = _array(tensors, f"{path}: {name}")
+    if not arrays:
+        raise InputError(f"{path}: no float32 parameters in it: it is not a MindSpore checkpoint of a generator")
+    return arrays
+
+
+def _parse(path: Path) -> Checkpoint:
+    content = path.read_bytes()
+    mark = len(content) - CRC_BYTES - len(CRC_MARK)
+    checked = content[mark:-CRC_BYTES] == CRC_MARK
+    body = content[:mark] if checked else content
+    checkpoint = Checkpoint()
     try:
-        return ms.load_checkpoint(str(path))
-    except (ValueError, RuntimeError, TypeError) as error:
-        raise InputError(f"{path}: no sound MindSpore checkpoint (truncated, or another kind of file)") from error
+        if checked and binascii.crc32(body) != int.from_bytes(content[-CRC_BYTES:]):
+            raise DecodeError
+        checkpoint.ParseFromString(body)
+    except DecodeError:
+        raise InputError(
+            f"{path}: not a sound MindSpore checkpoint (truncated, damaged, or another kind of file)"
+        ) from None
+    return checkpoint
 
 
-def _prefix(found: dict[str, ms.Parameter], expected: dict[str, ms.Parameter]) -> str:
+def _array(tensors: list, where: str) -> np.ndarray:
+    """The pieces of one parameter as an array, once there are as many bytes as its shape needs."""
+    dims = list(tensors[0].dims)
+    data = b"".join(tensor.tensor_content for tensor in tensors)
+    needed = 4 * math.prod(dims)
+    if not dims or min(dims) < 0 or needed != len(data):
+        raise InputError(f"{where} has {len(data):,} bytes of data for the shape {dims}: the file is damaged")
+    return np.frombuffer(data, "<f4").reshape(dims)
+
+
+def _prefix(found: dict[str, np.ndarray], expected: dict[str, ms.Parameter]) -> str:
     """The prefix under which most of the expected names stand; of several, the shortest."""
     first = next(iter(expected))
     prefixes = {name.removesuffix(first) for name in found if name == first or name.endswith(f".{first}")}

@@ -27,7 +27,8 @@ def measure_held_out(trainer: Trainer, files: list[Path], epoch: int) -> dict[st
     """
     settings = trainer.settings
     scores = []
-    for number, (_, x, y) in enumerate(whole_pairs(files, settings.train_pic_size, settings.direction)):
+    labels = settings.target_palette is not None
+    for number, (_, x, y) in enumerate(whole_pairs(files, settings.train_pic_size, settings.direction, labels)):
         trainer.generator.draw_dropout(settings.seed, epoch, number)
         batch = to_array(Image.fromarray(x), settings.g_in_planes)[np.newaxis]
         scores.append(compare(to_pixels(trainer.generate(ms.Tensor(batch)).asnumpy()[0]), y))

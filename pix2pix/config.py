@@ -163,6 +163,8 @@ def _resolve(config: Config, name: str, top_level: dict[str, Any]) -> Run:
     dataset = config.datasets[dataset_name]
     of_dataset = {key: getattr(dataset, key) for key in ("direction", "jitter", "flip")}
     values = _set(config.defaults) | of_dataset | _set(entry) | top_level
+    target = "right" if values["direction"] == "AtoB" else "left"
+    values.setdefault("target_palette", dataset.palettes.get(target))
     try:
         train, predict, where = (stage(**{k: values[k] for k in stage.model_fields if k in values}) for stage in STAGES)
     except ValidationError as error:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from pix2pix.errors import InputError
 from pix2pix.files import replacing
 
 INK, FAINT = "#22262b", "#8a9099"
@@ -27,24 +28,42 @@ def write_loss_curves(history: str | Path, path: str | Path) -> None:
         path: the PNG; it appears whole or not at all.
 
     Raises:
+        InputError: the history is damaged.
         OSError: the history cannot be read or the picture cannot be written.
     """
-    with open(history, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    columns = [name for name in CURVES if name in rows[0]]
-    epochs = [int(row["epoch"]) for row in rows]
+    epochs, losses = read_losses(Path(history))
     # a Figure of one's own, without pyplot: no window, no state shared with anyone
-    lines = -(-len(columns) // 2)
+    lines = -(-len(losses) // 2)
     figure = Figure(figsize=(10, 3.2 * lines), dpi=110, facecolor="white")
     panels = figure.subplots(lines, 2, sharex=True, squeeze=False)
     # fixed margins (in inches, as shares): a layout engine takes longer than all the drawing
     figure.subplots_adjust(0.07, 0.5 / (3.2 * lines), 0.975, 1 - 0.4 / (3.2 * lines), wspace=0.17, hspace=0.2)
-    for axes, column in zip(panels.flat, columns, strict=False):
-        draw_curve(axes, epochs, [float(row[column]) for row in rows], *CURVES[column])
+    for axes, (column, values) in zip(panels.flat, losses.items(), strict=False):
+        draw_curve(axes, epochs, values, *CURVES[column])
     for axes in panels[-1]:
         axes.set_xlabel("epoch (losses are its means)", color=INK)
     with replacing(path) as scratch:
         figure.savefig(scratch, format="png")
+
+
+def read_losses(history: Path) -> tuple[list[int], dict[str, list[float]]]:
+    """The epochs of a history and its losses by name.
+
+    Raises:
+        InputError: a column or a value is missing or is not a number.
+        OSError: it cannot be read.
+    """
+    with open(history, newline="", encoding="utf-8", errors="replace") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        columns = [name for name in CURVES if name in rows[0]]
+        losses = {name: [float(row[name]) for row in rows] for name in columns}
+        epochs = [int(row["epoch"]) for row in rows]
+    except (IndexError, KeyError, TypeError, ValueError, csv.Error):
+        columns = []
+    if not columns:
+        raise InputError(f"{history}: damaged: no losses can be read; training writes it again after its next epoch")
+    return epochs, losses
 
 
 def draw_curve(axes: Axes, epochs: list[int], values: list[float], title: str, unit: str, colour: str) -> None:

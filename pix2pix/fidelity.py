@@ -2,7 +2,6 @@
 
 import importlib.util
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pix2pix.checksum import verify
 from pix2pix.errors import InputError
@@ -21,10 +20,10 @@ EXPLAINED = {
 
 
 def measure(folder: Path, weights: Path, sha256: str, network: str = INCEPTION) -> dict[str, object]:
-    """FID and KID between the predictions in `folder` and their targets in `folder`/target.
+    """FID and KID between the pictures in `folder`/prediction and their targets in `folder`/target.
 
     Args:
-        folder: a run's predictions: {name}.png for each target/{name}.png, 8-bit RGB.
+        folder: a run's predictions: prediction/{name}.png for each target/{name}.png, 8-bit RGB.
         weights: of the Inception network; loaded with pickle, hence only if their checksum is
         sha256: this one.
         network: the name of a feature extractor that torch-fidelity knows.
@@ -33,7 +32,7 @@ def measure(folder: Path, weights: Path, sha256: str, network: str = INCEPTION) 
         n, and metrics: fid and kid, each with mean, std (KID: over the draws) and ci95 (none).
 
     Raises:
-        InputError: the extra is not installed, a prediction is missing, the weights are others.
+        InputError: the extra is not installed, a picture is missing or too many, the weights are others.
     """
     verify(weights, sha256)
     if importlib.util.find_spec("torch_fidelity") is None:
@@ -41,30 +40,24 @@ def measure(folder: Path, weights: Path, sha256: str, network: str = INCEPTION) 
             "FID and KID need an extra that is not installed here: pip install --editable '.[fidelity]', "
             "or run Snakemake with --software-deployment-method conda"
         )
-    targets = sorted((folder / "target").glob("*.png"))
-    if len(targets) < 2:
-        raise InputError(f"{folder}: FID and KID need two pictures or more, not {len(targets)}")
-    with TemporaryDirectory() as predictions:
-        for target in targets:
-            prediction = folder / target.name
-            if not prediction.is_file():
-                raise InputError(f"{prediction}: the prediction is missing; delete {folder} and predict again")
-            # grid.png is no prediction, so the folder itself cannot be given
-            (Path(predictions) / target.name).symlink_to(prediction.resolve())
-        return {
-            "n": len(targets),
-            "metrics": _distances(predictions, folder / "target", len(targets), weights, network),
-        }
+    names = {kind: {file.name for file in (folder / kind).glob("*.png")} for kind in ("prediction", "target")}
+    if odd := sorted(names["prediction"] ^ names["target"]):
+        kind = "target" if odd[0] in names["prediction"] else "prediction"
+        raise InputError(f"{folder / kind / odd[0]}: the {kind} is missing; delete {folder} and predict again")
+    n = len(names["target"])
+    if n < 2:
+        raise InputError(f"{folder}: FID and KID need two pictures or more, not {n}")
+    return {"n": n, "metrics": _distances(folder, n, weights, network)}
 
 
-def _distances(predictions: str, targets: Path, n: int, weights: Path, network: str) -> dict[str, dict]:
+def _distances(folder: Path, n: int, weights: Path, network: str) -> dict[str, dict]:
     # an extra that most do without, and seconds to import
     from torch_fidelity import calculate_metrics  # noqa: PLC0415
 
     draws = 100 if n > KID_SUBSET else 1
     scores = calculate_metrics(
-        input1=predictions,
-        input2=str(targets),
+        input1=str(folder / "prediction"),
+        input2=str(folder / "target"),
         fid=True,
         kid=True,
         feature_extractor=network,

@@ -63,19 +63,25 @@ def _decode_of(
         raise InputError(f"{place(files, number)}: {name}: {str(error).removeprefix('picture: ')}") from None
 
 
-def augment(picture: Image.Image, left: int, top: int, flip: bool, settings: TrainSettings) -> Image.Image:
-    """Enlarge to load_size (bicubic), crop train_pic_size at (left, top), mirror; without jitter resize only."""
+def augment(
+    picture: Image.Image, left: int, top: int, flip: bool, settings: TrainSettings, labels: bool = False
+) -> Image.Image:
+    """Enlarge to load_size, crop train_pic_size at (left, top), mirror; without jitter resize only."""
     size = settings.train_pic_size
     if settings.jitter:
-        picture = resize(picture, settings.load_size).crop((left, top, left + size, top + size))
+        picture = resize(picture, settings.load_size, labels).crop((left, top, left + size, top + size))
     else:
-        picture = resize(picture, size)
+        picture = resize(picture, size, labels)
     return ImageOps.mirror(picture) if flip else picture
 
 
-def resize(picture: Image.Image, size: int) -> Image.Image:
-    """The picture at size x size pixels, bicubic; untouched where it has that size."""
-    return picture if picture.size == (size, size) else picture.resize((size, size), Image.Resampling.BICUBIC)
+def resize(picture: Image.Image, size: int, labels: bool = False) -> Image.Image:
+    """The picture at size x size pixels, bicubic; untouched where it has that size.
+
+    Of a label map the nearest pixel is taken: between two colours lies another class.
+    """
+    how = Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC
+    return picture if picture.size == (size, size) else picture.resize((size, size), how)
 
 
 def to_array(picture: Image.Image, planes: int) -> np.ndarray:
@@ -105,9 +111,9 @@ def batches(
     records = iterate(files, [int(plan.order[position]) for position in wanted])
 
     def prepare(record: tuple[str, bytes], position: int) -> tuple[np.ndarray, np.ndarray]:
-        pair = _decode_of(files, int(plan.order[position]), record, settings.direction)
         how = int(plan.left[position]), int(plan.top[position]), bool(plan.flip[position]), settings
-        x, y = (augment(picture, *how) for picture in pair)
+        x, y = _decode_of(files, int(plan.order[position]), record, settings.direction)
+        x, y = augment(x, *how), augment(y, *how, labels=settings.target_palette is not None)
         return to_array(x, settings.g_in_planes), to_array(y, settings.g_out_planes)
 
     ahead: deque = deque()
@@ -125,13 +131,17 @@ def _stack(pairs: list) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(x), np.stack(y)
 
 
-def whole_pairs(files: list[Path], size: int, direction: Direction) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+def whole_pairs(
+    files: list[Path], size: int, direction: Direction, labels: bool = False
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Yield name, input and target, each (size, size, 3) uint8, of every record in the order of the file.
+
+    `labels`: targets are label maps.
 
     Raises:
         InputError: a file is damaged, or a record is no pair.
     """
     count(files)
     for number, record in enumerate(iterate(files)):
-        x, y = (np.asarray(resize(picture, size)) for picture in _decode_of(files, number, record, direction))
-        yield record[0], x, y
+        x, y = _decode_of(files, number, record, direction)
+        yield record[0], np.asarray(resize(x, size)), np.asarray(resize(y, size, labels))

@@ -120,16 +120,16 @@ class Discriminator(nn.Cell):
     def __init__(self, settings: TrainSettings):
         super().__init__()
         planes, ndf = settings.d_in_planes, settings.d_ndf
+        bias = settings.norm == "instance"
         if settings.d_layers == 0:
-            layers = [nn.Conv2d(planes, ndf, 1, has_bias=settings.norm == "instance"), LeakyReLU(settings.alpha)]
-            layers += [PixelConvNormReLU(settings, ndf, 2 * ndf), nn.Conv2d(2 * ndf, 1, 1)]
+            layers = [nn.Conv2d(planes, ndf, 1, has_bias=bias), LeakyReLU(settings.alpha)]
+            layers += [PixelConvNormReLU(settings, ndf, 2 * ndf), nn.Conv2d(2 * ndf, 1, 1, has_bias=bias)]
         else:
             layers = [*convolution(planes, ndf, 2, settings.norm, settings.pad_mode), LeakyReLU(settings.alpha)]
             filters = ndf
             for layer in range(1, settings.d_layers + 1):
                 planes, filters = filters, ndf * min(2**layer, 8)
                 layers.append(ConvNormReLU(settings, planes, filters, 2 if layer < settings.d_layers else 1))
-            bias = settings.norm == "instance"
             if settings.pad_mode == "CONSTANT":
                 layers.append(PatchLogits(filters, 1, bias))
             else:

@@ -13,13 +13,15 @@ TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
 )
 
+KINDS = ("input", "prediction", "target")
+
 
 def write_gallery(folder: str | Path, title: str, facts: dict[str, str], names: list[str]) -> None:
     """Write index.html into a folder of predictions: each input, prediction and target with its name.
 
     Args:
-        folder: holds {name}.png (the prediction), input/{name}.png and target/{name}.png, all of
-            one size, and maybe grid.png, to which the page links.
+        folder: holds input/{name}.png, prediction/{name}.png and target/{name}.png, all of one size,
+            and maybe grid.png, to which the page links.
         title: the heading, a run's name for example.
         facts: what else to know, by its name: settings, the checkpoint, the date.
         names: the pictures' names without .png, at least one, in the order to show.
@@ -28,7 +30,7 @@ def write_gallery(folder: str | Path, title: str, facts: dict[str, str], names: 
         OSError: the first picture is missing or the page cannot be written.
     """
     folder = Path(folder)
-    with Image.open(folder / f"{names[0]}.png") as first:
+    with Image.open(folder / "prediction" / f"{names[0]}.png") as first:
         width, height = first.size
     overview = "grid.png" if (folder / "grid.png").exists() else None
     trios = [{"name": readable(name), "links": links(name)} for name in names]
@@ -43,7 +45,7 @@ def links(name: str) -> dict[str, str]:
     """The relative addresses of a picture's three files."""
     # quoted whole: "a:b" would read as an address of scheme a, "a#b" and "a?b" would end early
     file = quote(os.fsencode(f"{name}.png"), safe="")
-    return {"input": f"input/{file}", "prediction": file, "target": f"target/{file}"}
+    return {kind: f"{kind}/{file}" for kind in KINDS}
 
 
 def readable(name: str) -> str:

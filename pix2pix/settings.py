@@ -14,6 +14,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Split = Literal["train", "val", "test"]
 Direction = Literal["AtoB", "BtoA"]
+Palette = Literal["cityscapes"]
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -25,6 +26,12 @@ def _grey_or_rgb(planes: int) -> int:
 
 
 Planes = Annotated[int, AfterValidator(_grey_or_rgb)]
+
+TARGET_PALETTE = (
+    "colours of a target that is a label map: it is resized by nearest neighbour and its classes are scored; "
+    "null: that of the dataset's palettes"
+)
+SSIM_WINDOW = 11  # pixels
 
 
 class Strict(BaseModel):
@@ -52,7 +59,7 @@ class DatasetSettings(Strict):
     )
     left: str = Field("A", description="what the left half (A) shows")
     right: str = Field("B", description="what the right half (B) shows")
-    palettes: dict[Literal["left", "right"], Literal["cityscapes"]] = Field(
+    palettes: dict[Literal["left", "right"], Palette] = Field(
         {}, description="the halves that are label maps, and the palette whose colours tell their classes"
     )
     direction: Direction = Field("AtoB", description="which half is the input: AtoB the left, BtoA the right")
@@ -118,6 +125,7 @@ class TrainSettings(GeneratorSettings):
     direction: Direction = Field("AtoB", description="which half is the input: AtoB the left, BtoA the right")
     jitter: bool = Field(True, description="enlarge to load_size and crop train_pic_size at random")
     flip: bool = Field(True, description="mirror every other pair, left to right, at random")
+    target_palette: Palette | None = Field(None, description=TARGET_PALETTE)
     seed: Seed = Field(0, description="of weights, order, crops, flips, dropout")
     eval_epoch_freq: Annotated[int, Field(ge=0)] = Field(
         0, description="epochs between evaluations on val/ during training, which keep the best generator; 0: none"
@@ -127,6 +135,8 @@ class TrainSettings(GeneratorSettings):
     @model_validator(mode="after")
     def _fits(self) -> "TrainSettings":
         _check_size("train_pic_size", self.train_pic_size, self.g_layers)
+        if self.eval_epoch_freq:
+            _check_measurable("train_pic_size", self.train_pic_size)
         if self.jitter and self.load_size < self.train_pic_size:
             raise ValueError(
                 f"load_size ({self.load_size}) is smaller than train_pic_size ({self.train_pic_size}): "
@@ -155,11 +165,13 @@ class PredictSettings(GeneratorSettings):
     val_pic_size: Positive = Field(256, description="width and height of predictions, in pixels")
     predict_split: Split = Field("val", description="the split whose inputs are predicted")
     direction: Direction = Field("AtoB", description="which half is the input: AtoB the left, BtoA the right")
+    target_palette: Palette | None = Field(None, description=TARGET_PALETTE)
     seed: Seed = Field(0, description="of dropout, where there is any")
 
     @model_validator(mode="after")
     def _fits(self) -> "PredictSettings":
         _check_size("val_pic_size", self.val_pic_size, self.g_layers)
+        _check_measurable("val_pic_size", self.val_pic_size)
         return self
 
 
@@ -208,3 +220,8 @@ def _check_size(key: str, size: int, g_layers: int) -> None:
             f"{key} ({size}) is no multiple of 2^g_layers ({2**g_layers}): "
             f"the U-Net halves a picture g_layers ({g_layers}) times"
         )
+
+
+def _check_measurable(key: str, size: int) -> None:
+    if size < SSIM_WINDOW:
+        raise ValueError(f"{key} ({size}) is smaller than the window of SSIM ({SSIM_WINDOW} pixels): raise it")

@@ -6,7 +6,7 @@ from pathlib import Path
 from pix2pix.comparison import TITLES, Comparison, compare_runs, draw_metric, rows_of
 from pix2pix.embedding import embed_figure, embed_picture
 from pix2pix.errors import InputError
-from pix2pix.facts import read_json
+from pix2pix.facts import Report, Scores, read_json
 from pix2pix.fidelity import FEATURES
 from pix2pix.files import natural_order, replacing
 from pix2pix.grid import spread
@@ -24,9 +24,9 @@ def read_run(folder: Path, fidelity: bool) -> dict:
     Raises:
         InputError: a file is missing or damaged, or FID was measured on other predictions.
     """
-    run = read_json(folder / "metrics.json") | {"folder": folder}
+    run = read_json(folder / "metrics.json", Report, "delete it and run the workflow again") | {"folder": folder}
     if fidelity:
-        more = read_json(folder / "fidelity.json")
+        more = read_json(folder / "fidelity.json", Scores, "delete it and run the workflow again")
         if (more["n"], more["checkpoint_sha256"]) != (run["n"], run["checkpoint_sha256"]):
             raise InputError(f"{folder / 'fidelity.json'}: of other predictions than metrics.json; delete it")
         for part in ("metrics", "definitions"):
@@ -96,7 +96,7 @@ def examples(comparison: Comparison) -> list[dict[str, object]]:
     shown = []
     for name in (names[i] for i in spread(len(names), EXAMPLES)):
         files = {what: first / what / f"{name}.png" for what in ("input", "target")}
-        files |= {row: folder / f"{name}.png" for row, folder in folders.items()}
+        files |= {row: folder / "prediction" / f"{name}.png" for row, folder in folders.items()}
         pictures = {what: embed_picture(file, THUMBNAIL) for what, file in files.items()}
         shown.append({"name": readable(name), "pictures": pictures})
     return shown

@@ -94,10 +94,7 @@ def predict_flags(wildcards):
 
 def evaluate_flags(wildcards):
     run = RUNS[wildcards.run]
-    palette = CONFIG.datasets[run.dataset].palettes.get("right" if run.predict.direction == "AtoB" else "left")
-    return f"--run {run.name} --group {run.group} --dataset {run.dataset}" + (
-        f" --palette {palette}" if palette else ""
-    )
+    return f"--run {run.name} --group {run.group} --dataset {run.dataset}"
 
 
 def describe_flags(wildcards):

@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 
 from pix2pix.facts import read_facts
-from pix2pix.labels import confusion
+from pix2pix.labels import ceiling, confusion
 from pix2pix.loader import whole_pairs
 from pix2pix.metrics import compare, read_prediction, write_metrics
 from pix2pix.program import run
 from pix2pix.progress import Progress
-from pix2pix.records import count
+from pix2pix.records import count, iterate
 
 
 def main() -> None:
@@ -22,19 +22,19 @@ def main() -> None:
     parser.add_argument("--run", default="run", help="the run's name, for the summary")
     parser.add_argument("--group", help="the runs that differ from it by their seed alone (default: the run's name)")
     parser.add_argument("--dataset", default="", help="the dataset's name, for the summary")
-    parser.add_argument("--palette", choices=["cityscapes"], help="the targets are label maps in these colours")
     arguments = parser.parse_args()
     about = {"run": arguments.run, "group": arguments.group or arguments.run, "dataset": arguments.dataset}
     facts = about | read_facts(arguments.predict_dir)
-    size = facts["val_pic_size"]
+    size, direction, labels = facts["val_pic_size"], facts["direction"], facts.get("target_palette") is not None
     rows, matrices = [], []
-    pairs = whole_pairs(arguments.records, size, facts["direction"])
+    pairs = whole_pairs(arguments.records, size, direction, labels)
     for name, _, target in Progress(pairs, total=count(arguments.records), desc="measuring", unit="picture"):
         prediction = read_prediction(arguments.predict_dir, name, size)
         rows.append({"name": name, **compare(prediction, target)})
-        if arguments.palette:
+        if labels:
             matrices.append(confusion(prediction, target))
-    write_metrics(rows, matrices, facts, arguments.csv, arguments.json)
+    ceilings = [ceiling(pair, direction) for _, pair in iterate(arguments.records)] if labels else []
+    write_metrics(rows, matrices, ceilings, facts, arguments.csv, arguments.json)
 
 
 if __name__ == "__main__":

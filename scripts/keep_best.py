@@ -4,6 +4,7 @@ import argparse
 import shutil
 from pathlib import Path
 
+from pix2pix.checksum import keep, verify
 from pix2pix.errors import InputError
 from pix2pix.files import replacing
 from pix2pix.program import run
@@ -17,8 +18,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.snapshot.is_file():
         raise InputError(f"{arguments.snapshot}: training kept no best generator; set eval_epoch_freq and train again")
+    digest = verify(arguments.snapshot, None)
     with replacing(arguments.output) as scratch:
         shutil.copyfile(arguments.snapshot, scratch)
+    keep(digest, arguments.output)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def make_run(tmp_path):
 
     def make(name: str, group: str | None = None, seed: int = 0, **facts: object) -> dict:
         folder = tmp_path / "results" / name
-        for place in ("input", "target", "."):
+        for place in ("input", "target", "prediction"):
             (folder / "predict" / place).mkdir(parents=True, exist_ok=True)
             for picture in ("1", "2"):
                 Image.new("RGB", (32, 32), (seed, 9, 9)).save(folder / "predict" / place / f"{picture}.png")

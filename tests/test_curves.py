@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from pix2pix.curves import write_loss_curves
+from pix2pix.errors import InputError
 
 BLUE = (0x3B, 0x6E, 0xA8)
 
@@ -39,3 +40,22 @@ def test_the_parts_of_the_generators_loss_may_be_missing(tmp_path):
     all_four = draw(tmp_path, "epoch,d_loss,g_loss,g_gan,g_l1\n1,0.5,20,1,0.2\n2,0.4,18,1,0.2\n")
     assert both.shape[0] * 2 == all_four.shape[0]
     assert both.shape[1] == all_four.shape[1]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "epoch,d_loss\n",
+        "step,d_loss\n1,2\n",
+        "epoch,d_loss\n1,x\n",
+        "epoch,d_loss\n1\n",
+        "\0",
+    ],
+)
+def test_a_history_that_was_edited_into_something_else_is_one_line(tmp_path, content):
+    (tmp_path / "history.csv").write_text(content)
+    with pytest.raises(InputError, match=r"history\.csv: damaged") as caught:
+        write_loss_curves(tmp_path / "history.csv", tmp_path / "loss.png")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "loss.png").exists()

@@ -67,7 +67,7 @@ def colours() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture
 def folder(tmp_path, colours):
-    write_pictures(tmp_path / "predict", colours[0])
+    write_pictures(tmp_path / "predict" / "prediction", colours[0])
     write_pictures(tmp_path / "predict" / "target", colours[1])
     Image.new("RGB", (100, 50)).save(tmp_path / "predict" / "grid.png")
     (tmp_path / "weights.pth").write_bytes(b"not used by the small network")
@@ -92,13 +92,13 @@ def test_the_distances_are_those_of_the_closed_form(folder, colours, network):
 
 
 def test_predictions_that_are_the_targets_have_no_distance(folder, colours, network):
-    write_pictures(folder, colours[1])
+    write_pictures(folder / "prediction", colours[1])
     weights = folder.parent / "weights.pth"
     assert measure(folder, weights, sha256_of(weights), network)["metrics"]["fid"]["mean"] == pytest.approx(0, abs=1e-6)
 
 
 def test_a_missing_prediction_is_an_error(folder, network):
-    (folder / "7.png").unlink()
+    (folder / "prediction" / "7.png").unlink()
     weights = folder.parent / "weights.pth"
     with pytest.raises(InputError, match=r"7\.png: the prediction is missing"):
         measure(folder, weights, sha256_of(weights), network)

@@ -44,7 +44,7 @@ class Reader(HTMLParser):
 @pytest.fixture
 def gallery(tmp_path) -> Path:
     """A folder of predictions as a run leaves it, with its page."""
-    for place in (".", "input", "target"):
+    for place in ("input", "prediction", "target"):
         (tmp_path / place).mkdir(exist_ok=True)
         for name in NAMES:
             Image.fromarray(np.full((64, 96, 3), 128, np.uint8)).save(tmp_path / place / f"{name}.png")
@@ -61,7 +61,7 @@ def read(page: Path) -> Reader:
 def test_every_picture_is_there_under_its_name(gallery):
     page = read(gallery / "index.html")
     linked = {unquote(a) for a in page.addresses if not a.startswith("data:")}
-    assert linked == {f"{place}{name}.png" for place in ("input/", "", "target/") for name in NAMES}
+    assert linked == {f"{place}{name}.png" for place in ("input/", "prediction/", "target/") for name in NAMES}
     assert all((gallery / file).is_file() for file in linked)
     assert page.headings[: len(NAMES)] == NAMES
     assert page.descriptions[:3] == ["input of 1", "prediction of 1", "target of 1"]

@@ -77,7 +77,7 @@ def test_a_published_run_predicts_and_is_measured_without_training(server, tmp_p
         x = to_array(pair.convert("RGB").crop((256, 0, 512, 256)), 3)[np.newaxis]
     own = compile_forward(generator)(ms.Tensor(x)).asnumpy()[0]
     levels = (own.transpose(1, 2, 0) + 1) * 127.5
-    with Image.open(tmp_path / "results" / "facades_published" / "predict" / "1.png") as picture:
+    with Image.open(tmp_path / "results" / "facades_published" / "predict" / "prediction" / "1.png") as picture:
         assert np.abs(np.asarray(picture) - levels).max() <= 0.5 + 127.5 * 1e-5
     facts = json.loads((tmp_path / target).read_text())
     assert facts["checkpoint"] == "Generator_200.ckpt"
@@ -99,9 +99,13 @@ def test_the_loaded_network_gives_the_same_output_under_any_prefix(tmp_path, pre
 @pytest.mark.parametrize(
     ("content", "change", "says"),
     [
-        (lambda good: good[: len(good) // 2], {}, "no sound MindSpore checkpoint (truncated, or another kind of file)"),
-        (lambda good: good[:-3], {}, "no sound MindSpore checkpoint (truncated, or another kind of file)"),
-        (lambda good: b"PK\x03\x04" + bytes(500), {}, "no sound MindSpore checkpoint"),
+        (
+            lambda good: good[: len(good) // 2],
+            {},
+            "not a sound MindSpore checkpoint (truncated, damaged, or",
+        ),
+        (lambda good: good[:-3], {}, "not a sound MindSpore checkpoint (truncated, damaged, or"),
+        (lambda good: b"PK\x03\x04" + bytes(500), {}, "not a sound MindSpore checkpoint"),
         (lambda good: good, {"g_ngf": 8}, "model.model.0.weight is 4x3x4x4, not 8x3x4x4"),
         (lambda good: good, {"g_layers": 4}, "were g_layers and norm the same when it was trained?"),
     ],
@@ -129,7 +133,7 @@ def test_the_program_ends_with_that_line_and_leaves_nothing(tmp_path):
     )
     assert result.returncode == 1
     assert [line for line in result.stdout.splitlines() if "bad.ckpt" in line] == result.stdout.splitlines()[-1:]
-    assert result.stdout.splitlines()[-1].startswith(f"error: {tmp_path}/bad.ckpt: no sound MindSpore checkpoint")
+    assert result.stdout.splitlines()[-1].startswith(f"error: {tmp_path}/bad.ckpt: not a sound MindSpore checkpoint")
     assert "Traceback" not in result.stdout
     assert not out.exists()
 

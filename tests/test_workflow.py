@@ -21,14 +21,14 @@ def test_a_folder_of_ones_own_ends_in_predictions_grids_metrics_and_a_summary(fi
     work, _ = finished
     for run, (shown, wanted) in {"squares": ("left", "right"), "outlines": ("right", "left")}.items():
         folder = work / "results" / run
-        assert sorted(p.name for p in (folder / "predict").glob("*.png")) == ["1.png", "2.png", "3.png", "grid.png"]
+        assert sorted(p.name for p in (folder / "predict" / "prediction").iterdir()) == ["1.png", "2.png", "3.png"]
         source = pixels(next(work.glob("data/squares/pairs/val/1.png")))
         halves = {"left": source[:, :32], "right": source[:, 32:]}
         assert np.array_equal(pixels(folder / "predict/input/1.png"), halves[shown])
         assert np.array_equal(pixels(folder / "predict/target/1.png"), halves[wanted])
         metrics = json.loads((folder / "metrics.json").read_text())
         assert (metrics["n"], metrics["run"], metrics["dataset"]) == (3, run, "squares")
-        error = np.abs(pixels(folder / "predict/1.png").astype(int) - halves[wanted]).mean()
+        error = np.abs(pixels(folder / "predict/prediction/1.png").astype(int) - halves[wanted]).mean()
         first_row = (folder / "metrics.csv").read_text().splitlines()[1].split(",")
         assert first_row[0] == "1"
         assert float(first_row[1]) == pytest.approx(error)
@@ -163,3 +163,18 @@ def test_the_real_maps_archive_goes_through_the_data_stages_by_a_mirror(tmp_path
     assert np.array_equal(drawn, source[:, 600:])
     # the next command need not repeat where the archive came from
     assert planned(tmp_path, "data/maps/val.mindrecord", "--config", counts) == {}
+
+
+def test_pictures_may_be_called_like_anything_that_predict_writes(tmp_path):
+    names = ["grid", ".", "index", "facts", "input", "target", "prediction", "-n", "a b", "é;$(x)&'"]
+    draw_pairs(tmp_path / "own", train=2, val=len(names))
+    for number, name in enumerate(names, 1):
+        (tmp_path / "own/val" / f"{number}.png").rename(tmp_path / "own/val" / f"{name}.png")
+    config = {"datasets": {"own": {"folder": str(tmp_path / "own")}}, "runs": {"own": TINY_RUN}, "all": ["own"]}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    snakemake(tmp_path, "--configfile", str(tmp_path / "mine.yaml"))
+    predict = tmp_path / "results/own/predict"
+    for kind in ("input", "prediction", "target"):
+        assert {file.name for file in (predict / kind).iterdir()} == {f"{name}.png" for name in names}
+    assert {file.name for file in predict.glob("[!.]*.*")} == {"grid.png", "index.html", "facts.json"}
+    assert json.loads((tmp_path / "results/own/metrics.json").read_text())["n"] == len(names)
