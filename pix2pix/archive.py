@@ -20,9 +20,10 @@ from typing import BinaryIO
 from pix2pix.checksum import record_of
 from pix2pix.errors import InputError
 
-OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 LARGEST_FILE = 2**28  # bytes; what holds one picture is smaller, what is larger would fill the memory
-LARGEST_HEADER = 2**16  # bytes of a long name or of extended attributes, which tarfile reads into memory
+# bytes of a long name or of extended attributes, which tarfile reads into memory and searches in quadratic time
+LARGEST_HEADER = 2**14
+LARGEST_WINDOW = 2**28  # bytes of memory that an xz file may ask for; xz -9 takes a quarter of it
 LONGEST_NAME = 4096  # characters; no system has longer paths
 EXTENSIONS = (
     tarfile.GNUTYPE_LONGNAME,
@@ -34,6 +35,46 @@ EXTENSIONS = (
 FOLDER_DEPTH = 3  # top folder, split, file: nothing that counts lies deeper
 DAMAGE = (EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, ValueError)
 
+
+class _XzFile(io.RawIOBase):
+    """An xz file, read as lzma.open does, but in no more memory than LARGEST_WINDOW."""
+
+    def __init__(self, path: Path, _: str):
+        self._file = open(path, "rb")  # noqa: SIM115 - closed with this one
+        self._decoder, self._data = _new_decoder(), b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:
+        while True:
+            if self._decoder.eof:
+                # between the streams of one file there may be zeros
+                left = self._decoder.unused_data.lstrip(b"\0")
+                while not left and (more := self._file.read(2**16)):
+                    left = more.lstrip(b"\0")
+                if not left:
+                    return 0
+                self._decoder, self._data = _new_decoder(), left
+            elif self._decoder.needs_input and not self._data:
+                self._data = self._file.read(2**16)
+                if not self._data:
+                    raise EOFError("it ends within a stream")
+            data, self._data = self._data, b""
+            if piece := self._decoder.decompress(data, len(buffer)):
+                buffer[: len(piece)] = piece
+                return len(piece)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _new_decoder() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=LARGEST_WINDOW)
+
+
+OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": _XzFile}
 Wanted = Callable[[PurePosixPath], bool]
 Refuse = Callable[[str], None]
 

@@ -1,10 +1,12 @@
 """Archives of every kind, hostile and damaged ones among them: inside the folder and whole, or not at all."""
 
 import gzip
+import lzma
 import sys
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -163,6 +165,26 @@ def test_a_bomb_is_refused_in_one_line_and_in_little_memory(tmp_path, parts, rea
     assert line.startswith(f"error: {archive}: {reason}")
     assert memory < 200e6
     assert list(tmp_path.iterdir()) == [archive]
+
+
+def test_an_xz_file_that_asks_for_too_much_memory_is_refused(tmp_path):
+    archive = make_archive(tmp_path / "a.tar.xz", GOOD, mode="w:xz")
+    data = bytearray(archive.read_bytes())
+    head = 12  # where the first block begins: its header's size, flags, filter, length of options, window
+    assert data[head + 2 : head + 4] == b"\x21\x01"
+    data[head + 4] = 40  # 4 GiB
+    data[head + 8 : head + 12] = zlib.crc32(data[head : head + 8]).to_bytes(4, "little")
+    archive.write_bytes(data)
+    with pytest.raises(InputError, match="Memory usage limit exceeded"):
+        extract(archive, tmp_path / "pairs", {"train": None, "val": None})
+
+
+def test_an_xz_file_of_several_streams_is_read_whole(tmp_path):
+    archive = make_archive(tmp_path / "a.tar", GOOD, mode="w")
+    data = archive.read_bytes()
+    archive.write_bytes(lzma.compress(data[:1000]) + bytes(8) + lzma.compress(data[1000:]) + bytes(4))
+    extract(archive, tmp_path / "pairs", {"train": 3, "val": 1})
+    assert contents(tmp_path / "pairs") == GOOD
 
 
 def test_large_members_are_held_in_memory_few_at_a_time_and_none_is_written_that_is_no_picture(tmp_path):
