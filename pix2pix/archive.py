@@ -5,8 +5,10 @@ Both sources give the same: names with `/` between their parts, in a fixed order
 
 import bz2
 import gzip
+import io
 import lzma
 import os
+import shutil
 import stat
 import tarfile
 import unicodedata
@@ -15,23 +17,94 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from pix2pix.checksum import record_of
 from pix2pix.errors import InputError
 
-OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
-LARGEST_FILE = 2**30  # bytes; what holds one picture is smaller, what is larger would fill the memory
+LARGEST_FILE = 2**28  # bytes; what holds one picture is smaller, what is larger would fill the memory
+# bytes of a long name or of extended attributes, which tarfile reads into memory and searches in quadratic time
+LARGEST_HEADER = 2**14
+LARGEST_WINDOW = 2**28  # bytes of memory that an xz file may ask for; xz -9 takes a quarter of it
+LONGEST_NAME = 4096  # characters; no system has longer paths
+EXTENSIONS = (
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)
 FOLDER_DEPTH = 3  # top folder, split, file: nothing that counts lies deeper
-DAMAGE = (EOFError, zlib.error, lzma.LZMAError, tarfile.TarError)
+DAMAGE = (EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, ValueError)
 
+
+class _XzFile(io.RawIOBase):
+    """An xz file, read as lzma.open does, but in no more memory than LARGEST_WINDOW."""
+
+    def __init__(self, path: Path, _: str):
+        self._file = open(path, "rb")  # noqa: SIM115 - closed with this one
+        self._decoder, self._data = _new_decoder(), b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:
+        while True:
+            if self._decoder.eof:
+                # between the streams of one file there may be zeros
+                left = self._decoder.unused_data.lstrip(b"\0")
+                while not left and (more := self._file.read(2**16)):
+                    left = more.lstrip(b"\0")
+                if not left:
+                    return 0
+                self._decoder, self._data = _new_decoder(), left
+            elif self._decoder.needs_input and not self._data:
+                self._data = self._file.read(2**16)
+                if not self._data:
+                    raise EOFError("it ends within a stream")
+            data, self._data = self._data, b""
+            if piece := self._decoder.decompress(data, len(buffer)):
+                buffer[: len(piece)] = piece
+                return len(piece)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _new_decoder() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=LARGEST_WINDOW)
+
+
+OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": _XzFile}
 Wanted = Callable[[PurePosixPath], bool]
 Refuse = Callable[[str], None]
 
 
+class _UnsoundError(Exception):
+    """Why an archive cannot be read, in words that follow its name."""
+
+
+_SPARSE = _UnsoundError("holds a sparse file, which no picture is: pack it anew without --sparse")
+
+
 class _Header(tarfile.TarInfo):
-    """A member's header; one that is bad or missing is an error.
+    """A member's header; one that is bad, missing or made to fill the memory is an error.
 
     tarfile takes everything unreadable after the first member for the archive's end, so a
-    truncated archive would only look shorter.
+    truncated archive would only look shorter. It reads long names and attributes of any size.
     """
+
+    @classmethod
+    def frombuf(cls, *block: object) -> "_Header":
+        header = super().frombuf(*block)
+        if header.type in EXTENSIONS and header.size > LARGEST_HEADER:
+            raise _UnsoundError(f"has a header of {header.size:,} bytes, of which {LARGEST_HEADER:,} are allowed")
+        if header.type == tarfile.GNUTYPE_SPARSE:
+            raise _SPARSE
+        return header
+
+    def _proc_gnusparse_10(self, *_: object) -> None:
+        """Instead of reading a map of any length, which tells where a sparse file has holes."""
+        raise _SPARSE
 
     @classmethod
     def fromtarfile(cls, tar: tarfile.TarFile) -> "_Header":
@@ -50,15 +123,47 @@ def archive_files(archive: Path, wanted: Wanted, refuse: Refuse) -> Iterator[tup
     each member that is no plain file inside the archive's own folder.
 
     Raises:
-        InputError: it is empty, no tar archive, truncated or damaged.
+        InputError: it is empty, no tar archive, truncated, damaged or made to fill the memory.
     """
+    try:
+        yield from _files(archive, wanted, refuse)
+    except _UnsoundError as error:
+        record = record_of(archive)
+        both = f"delete it and {record}" if record.exists() else "delete it"
+        raise InputError(f"{archive}: {error}: {both}, and download it again") from None
+
+
+def check_archive(archive: Path) -> None:
+    """Read a tar archive to its end.
+
+    Raises:
+        InputError: it is empty, no tar archive, truncated, damaged, or holds no file.
+    """
+    found = []
+
+    def note(path: PurePosixPath) -> bool:
+        found[:] = [path]
+        return False
+
+    try:
+        for _ in _files(archive, note, lambda line: None):
+            pass
+        if not found:
+            raise _UnsoundError("holds no file")
+    except _UnsoundError as error:
+        raise InputError(f"{archive}: {error}") from None
+
+
+def _files(archive: Path, wanted: Wanted, refuse: Refuse) -> Iterator[tuple[PurePosixPath, bytes]]:
     if archive.stat().st_size == 0:
-        raise InputError(f"{archive}: is empty (0 bytes): delete it and download it again")
+        raise _UnsoundError("is empty (0 bytes)")
     count = 0
     try:
-        with _uncompressed(archive) as stream, _open_tar(archive, stream) as tar:
+        with _uncompressed(archive) as stream, _open_tar(stream) as tar:
             for member in tar:
-                tar.members = []  # tarfile would keep every header of a large archive in memory
+                # tarfile would keep every header of a large archive in memory
+                tar.members = []
+                tar.pax_headers.clear()
                 path = _inside(member.name, refuse)
                 if path is None or member.isdir():
                     continue
@@ -67,16 +172,25 @@ def archive_files(archive: Path, wanted: Wanted, refuse: Refuse) -> Iterator[tup
                 elif member.size > LARGEST_FILE:
                     refuse(f"{member.name}: is too large for a picture ({member.size:,} bytes)")
                 elif wanted(path):
-                    yield path, tar.extractfile(member).read()
+                    yield path, _content(tar.extractfile(member))
                     count += 1
             while stream.read(2**20):
                 pass  # only at its end does a compressed file prove to be whole
     except DAMAGE as error:
-        raise _damaged(archive, count, error) from None
+        raise _damaged(count, error) from None
+    except RecursionError:
+        raise _UnsoundError("has too many headers for one file") from None
     except OSError as error:
         if error.errno is not None:
             raise
-        raise _damaged(archive, count, error) from None
+        raise _damaged(count, error) from None
+
+
+def _content(member: BinaryIO) -> bytes:
+    """All of a member; a plain read() would hold it two or three times while it puts it together."""
+    content = io.BytesIO()
+    shutil.copyfileobj(member, content, 2**20)
+    return content.getvalue()
 
 
 def folder_files(folder: Path, wanted: Wanted, refuse: Refuse) -> Iterator[tuple[PurePosixPath, bytes]]:
@@ -120,18 +234,20 @@ def _uncompressed(archive: Path) -> BinaryIO:
     return opener(archive, "rb")
 
 
-def _open_tar(archive: Path, stream: BinaryIO) -> tarfile.TarFile:
+def _open_tar(stream: BinaryIO) -> tarfile.TarFile:
     try:
         # r|: never seeks, which in a compressed file would start over from its first byte
         return tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header)
     except tarfile.ReadError:
-        raise InputError(f"{archive}: is no tar archive (.tar, .tar.gz, .tar.bz2, .tar.xz), or not whole") from None
+        raise _UnsoundError("is no tar archive (.tar, .tar.gz, .tar.bz2, .tar.xz), or not whole") from None
 
 
 def _inside(name: str, refuse: Refuse) -> PurePosixPath | None:
     """The path of a member; None, and a line to `refuse`, if it leads out of the folder or is no plain text."""
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:
+    if len(name) > LONGEST_NAME:
+        refuse(f"{name[:40]!r}...: has a name of {len(name):,} characters")
+    elif path.is_absolute() or ".." in path.parts:
         refuse(f"{name!r}: leads out of the folder")
     elif any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
         refuse(f"{name!r}: has characters that are no UTF-8 text")
@@ -142,13 +258,11 @@ def _inside(name: str, refuse: Refuse) -> PurePosixPath | None:
 
 def _kind(member: tarfile.TarInfo) -> str:
     if member.issym() or member.islnk():
-        return f"link to {member.linkname!r}"
+        return f"link to {member.linkname[:200]!r}"
     if member.isfifo():
         return "pipe"
     return "device" if member.isdev() else "special file"
 
 
-def _damaged(archive: Path, count: int, error: Exception) -> InputError:
-    return InputError(
-        f"{archive}: is cut short or damaged after {count} pictures ({error}): delete it and download it again"
-    )
+def _damaged(count: int, error: Exception) -> _UnsoundError:
+    return _UnsoundError(f"is cut short or damaged after {count} pictures ({error})")

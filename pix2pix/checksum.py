@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pix2pix.errors import InputError
+from pix2pix.files import replacing
 
 
 class Expected(NamedTuple):
@@ -28,7 +29,7 @@ def expected_of(path: Path, sha256: str | None) -> Expected | None:
         InputError: `sha256` or the record is no checksum.
     """
     record = record_of(path)
-    if sha256:
+    if sha256 is not None:
         return Expected(_valid(sha256, "sha256"), "is configured")
     if not record.exists():
         return None
@@ -64,8 +65,11 @@ def record_of(path: Path) -> Path:
 
 
 def keep(digest: str, path: Path) -> None:
-    """Record the checksum of `path` beside it."""
-    record_of(path).write_text(f"{digest}  {path.name}\n")
+    """Record the checksum of `path` beside it, whole or not at all; nothing is written where it is recorded already."""
+    record, line = record_of(path), f"{digest}  {path.name}\n"
+    if not record.exists() or record.read_bytes() != line.encode():
+        with replacing(record) as scratch:
+            scratch.write_text(line)
 
 
 def _valid(digest: str, where: str) -> str:

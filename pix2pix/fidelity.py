@@ -34,12 +34,12 @@ def measure(folder: Path, weights: Path, sha256: str, network: str = INCEPTION) 
     Raises:
         InputError: the extra is not installed, a picture is missing or too many, the weights are others.
     """
+    verify(weights, sha256)
     if importlib.util.find_spec("torch_fidelity") is None:
         raise InputError(
             "FID and KID need an extra that is not installed here: pip install --editable '.[fidelity]', "
             "or run Snakemake with --software-deployment-method conda"
         )
-    verify(weights, sha256)
     names = {kind: {file.name for file in (folder / kind).glob("*.png")} for kind in ("prediction", "target")}
     if odd := sorted(names["prediction"] ^ names["target"]):
         kind = "target" if odd[0] in names["prediction"] else "prediction"

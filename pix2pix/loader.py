@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from pix2pix.errors import InputError
 from pix2pix.pictures import halves, open_rgb
-from pix2pix.records import iterate
+from pix2pix.records import count, iterate, place
 from pix2pix.settings import Direction, TrainSettings
 
 DECODING_THREADS = 2
@@ -49,6 +50,17 @@ def decode(pair: bytes, direction: Direction) -> tuple[Image.Image, Image.Image]
     """Input and target of a pair, RGB at the published size, in the order of `direction`."""
     left, right = halves(open_rgb(pair))
     return (left, right) if direction == "AtoB" else (right, left)
+
+
+def _decode_of(
+    files: list[Path], number: int, record: tuple[str, bytes], direction: Direction
+) -> tuple[Image.Image, Image.Image]:
+    """As `decode`, for record `number` (from 0) of the files, which the message names."""
+    name, pair = record
+    try:
+        return decode(pair, direction)
+    except InputError as error:
+        raise InputError(f"{place(files, number)}: {name}: {str(error).removeprefix('picture: ')}") from None
 
 
 def augment(
@@ -98,16 +110,16 @@ def batches(
     wanted = [position for batch in positions for position in batch]
     records = iterate(files, [int(plan.order[position]) for position in wanted])
 
-    def prepare(pair: bytes, position: int) -> tuple[np.ndarray, np.ndarray]:
+    def prepare(record: tuple[str, bytes], position: int) -> tuple[np.ndarray, np.ndarray]:
         how = int(plan.left[position]), int(plan.top[position]), bool(plan.flip[position]), settings
-        x, y = decode(pair, settings.direction)
+        x, y = _decode_of(files, int(plan.order[position]), record, settings.direction)
         x, y = augment(x, *how), augment(y, *how, labels=settings.target_palette is not None)
         return to_array(x, settings.g_in_planes), to_array(y, settings.g_out_planes)
 
     ahead: deque = deque()
     with ThreadPoolExecutor(DECODING_THREADS, "decode") as threads:
         for batch in positions:
-            ahead.append([threads.submit(prepare, next(records)[1], position) for position in batch])
+            ahead.append([threads.submit(prepare, next(records), position) for position in batch])
             if len(ahead) > BATCHES_AHEAD:
                 yield _stack(ahead.popleft())
         while ahead:
@@ -125,7 +137,11 @@ def whole_pairs(
     """Yield name, input and target, each (size, size, 3) uint8, of every record in the order of the file.
 
     `labels`: targets are label maps.
+
+    Raises:
+        InputError: a file is damaged, or a record is no pair.
     """
-    for name, pair in iterate(files):
-        x, y = decode(pair, direction)
-        yield name, np.asarray(resize(x, size)), np.asarray(resize(y, size, labels))
+    count(files)
+    for number, record in enumerate(iterate(files)):
+        x, y = _decode_of(files, number, record, direction)
+        yield record[0], np.asarray(resize(x, size)), np.asarray(resize(y, size, labels))

@@ -74,12 +74,16 @@ def halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
     return image.crop((0, 0, middle, image.height)), image.crop((middle, 0, image.width, image.height))
 
 
-def problem(source: str | Path | bytes) -> str | None:
-    """Why a file cannot serve as a pair, in words that follow its name: `is empty`; None if it can."""
-    try:
-        return _wrong_size(open_rgb(source, "picture"))
-    except InputError as error:
-        return str(error).removeprefix("picture: ")
+def half_size(source: str | Path | bytes) -> tuple[int, int]:
+    """Width and height in pixels of the halves of a file that can serve as a pair.
+
+    Raises:
+        InputError: it cannot: `picture: is empty`, or whatever is wrong.
+    """
+    image = open_rgb(source, "picture")
+    if wrong := _wrong_size(image):
+        raise InputError(f"picture: {wrong}")
+    return image.width // 2, image.height
 
 
 def _wrong_size(image: Image.Image) -> str | None:

@@ -2,8 +2,8 @@
 
 import argparse
 
-from pix2pix.fetch import fetch
-from pix2pix.program import run
+from pix2pix.fetch import Patience, fetch
+from pix2pix.program import add_flags, read_flags, run
 
 
 def main() -> None:
@@ -17,8 +17,9 @@ def main() -> None:
         help="http(s):// or file:// address of the file; may be given several times, tried in order",
     )
     parser.add_argument("--sha256", help="the file's checksum (default: that in OUTPUT.sha256, if it is there)")
+    add_flags(parser, Patience)
     arguments = parser.parse_args()
-    fetch(arguments.address, arguments.output, arguments.sha256)
+    fetch(arguments.address, arguments.output, arguments.sha256, read_flags(arguments, Patience))
 
 
 if __name__ == "__main__":

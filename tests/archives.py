@@ -1,6 +1,8 @@
 """Small archives and folders of pairs, good and bad."""
 
+import gzip
 import io
+import os
 import subprocess
 import tarfile
 from pathlib import Path
@@ -35,6 +37,18 @@ def make_archive(path: Path, files: dict[str, bytes], others: tuple[tarfile.TarI
     return path
 
 
+def make_bomb(path: Path, *parts: bytes | int) -> Path:
+    """A tar.gz of headers as they are and of contents, in bytes, all zeros: large, and written at once."""
+    mebibyte = gzip.compress(bytes(2**20))
+    with open(path, "wb") as file:
+        for part in (*parts, 1024):
+            if isinstance(part, bytes):
+                file.write(gzip.compress(part))
+            else:
+                file.write(mebibyte * (part // 2**20) + gzip.compress(bytes(part % 2**20)))
+    return path
+
+
 def member(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, target
@@ -50,6 +64,15 @@ def make_folder(path: Path, files: dict[str, bytes]) -> Path:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if not p.is_dir()}
+
+
+def memory_of(*command: object) -> tuple[int, str, int]:
+    """Exit status, output and most memory in bytes of a program."""
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as done:
+        output = done.stdout.read()
+        _, status, usage = os.wait4(done.pid, 0)
+        done.returncode = os.waitstatus_to_exitcode(status)
+    return done.returncode, output, usage.ru_maxrss * 1024
 
 
 def errors_of(result: subprocess.CompletedProcess, output: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,9 +13,21 @@ from pathlib import Path
 
 from conftest import script
 
-CONTENT = os.urandom(1_000_000)
-OTHER = os.urandom(1_000_000)
-QUICK = {"pause": 0.001, "timeout": 5.0}
+from pix2pix.fetch import Patience
+
+
+def archive_of(size: int) -> bytes:
+    """A tar archive of random content, `size` bytes in all."""
+    content = os.urandom(size // 512 * 512 - 3 * 512)
+    member = tarfile.TarInfo("x/train/1.jpg")
+    member.size = len(content)
+    return (member.tobuf() + content).ljust(size, b"\0")
+
+
+CONTENT, OTHER = archive_of(1_000_000), archive_of(1_000_000)
+QUICK = {"patience": Patience(pause=0.001, timeout=5.0, patience=0.1)}
+QUICK_TRIES = 7  # pauses of 1, 2, 4, 8, 16 and 32 ms
+QUICK_FLAGS = ("--pause", "0.001", "--patience", "0.1")
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -122,7 +135,7 @@ def is_whole(output: Path, content: bytes = CONTENT) -> bool:
     return output.read_bytes() == content and names == [output.name, f"{output.name}.sha256"]
 
 
-def failed_download(output: Path, *mirrors: str, options: tuple[str, ...] = ("--pause", "0.001")) -> list[str]:
+def failed_download(output: Path, *mirrors: str, options: tuple[str, ...] = QUICK_FLAGS) -> list[str]:
     """Run the program and let it fail; its error lines."""
     flags = [word for mirror in mirrors for word in ("--mirror", mirror)]
     result = script("download", "--dataset", "x", *flags, *options, output)

@@ -1,14 +1,18 @@
 """Archives of every kind, hostile and damaged ones among them: inside the folder and whole, or not at all."""
 
 import gzip
+import lzma
+import sys
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
-from archives import GOOD, contents, errors_of, make_archive, member, noise_picture, picture
-from conftest import script
+from archives import GOOD, contents, errors_of, make_archive, make_bomb, member, memory_of, noise_picture, picture
+from conftest import ROOT, script
+from disks import small_disk
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -125,6 +129,81 @@ def test_what_is_no_archive_gives_one_line(tmp_path):
     ]:
         (line,) = errors_of(script("extract", tmp_path / name, tmp_path / "p", "--splits", "train"), tmp_path / "p")
         assert line.startswith(f"error: {tmp_path / name}: {reason}")
+
+
+def header(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size, info.type = size, kind
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+SPARSE = tarfile.TarInfo("train/2.jpg")
+SPARSE.size, SPARSE.pax_headers = 2**29, {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+MAP = b"999999999\n".ljust(2**10, b"0") + b"\n1" * 2**18
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ((header("x", 2**29, tarfile.GNUTYPE_LONGNAME), 2**29), "has a header of 536,870,912 bytes"),
+        ((header("x", 2**29, tarfile.GNUTYPE_LONGLINK), 2**29), "has a header of 536,870,912 bytes"),
+        ((header("x", 2**29, tarfile.XHDTYPE), 2**29), "has a header of 536,870,912 bytes"),
+        ((header("x", 2**29, tarfile.XGLTYPE), 2**29), "has a header of 536,870,912 bytes"),
+        ((header("x", 0, tarfile.GNUTYPE_LONGNAME) * 5000,), "has too many headers for one file"),
+        ((header("train/2.jpg", 512, tarfile.GNUTYPE_SPARSE), 512), "holds a sparse file"),
+        ((SPARSE.tobuf(tarfile.PAX_FORMAT), *[MAP] * 100), "holds a sparse file"),
+        ((header("train/2.jpg", 2**29), 2**29), "train/2.jpg: is too large for a picture (536,870,912 bytes)"),
+    ],
+)
+def test_a_bomb_is_refused_in_one_line_and_in_little_memory(tmp_path, parts, reason):
+    archive = make_bomb(tmp_path / "a.tar.gz", header("train/1.jpg", 1024), picture().ljust(1024, b"\0"), *parts)
+    command = (sys.executable, ROOT / "scripts" / "extract.py", archive, tmp_path / "p", "--splits", "train")
+    status, output, memory = memory_of(*command)
+    assert status == 1
+    assert "Traceback" not in output
+    (line,) = (line for line in output.splitlines() if line.startswith("error: "))
+    assert line.startswith(f"error: {archive}: {reason}")
+    assert memory < 200e6
+    assert list(tmp_path.iterdir()) == [archive]
+
+
+def test_an_xz_file_that_asks_for_too_much_memory_is_refused(tmp_path):
+    archive = make_archive(tmp_path / "a.tar.xz", GOOD, mode="w:xz")
+    data = bytearray(archive.read_bytes())
+    head = 12  # where the first block begins: its header's size, flags, filter, length of options, window
+    assert data[head + 2 : head + 4] == b"\x21\x01"
+    data[head + 4] = 40  # 4 GiB
+    data[head + 8 : head + 12] = zlib.crc32(data[head : head + 8]).to_bytes(4, "little")
+    archive.write_bytes(data)
+    with pytest.raises(InputError, match="Memory usage limit exceeded"):
+        extract(archive, tmp_path / "pairs", {"train": None, "val": None})
+
+
+def test_an_xz_file_of_several_streams_is_read_whole(tmp_path):
+    archive = make_archive(tmp_path / "a.tar", GOOD, mode="w")
+    data = archive.read_bytes()
+    archive.write_bytes(lzma.compress(data[:1000]) + bytes(8) + lzma.compress(data[1000:]) + bytes(4))
+    extract(archive, tmp_path / "pairs", {"train": 3, "val": 1})
+    assert contents(tmp_path / "pairs") == GOOD
+
+
+def test_large_members_are_held_in_memory_few_at_a_time_and_none_is_written_that_is_no_picture(tmp_path):
+    size = 200 * 2**20
+    parts = [part for n in range(8) for part in (header(f"train/{n}.jpg", size), size)]
+    archive = make_bomb(tmp_path / "a.tar.gz", *parts)
+    with small_disk(tmp_path / "disk", 2**20) as disk:
+        command = (sys.executable, ROOT / "scripts" / "extract.py", archive, disk / "p", "--splits", "train")
+        status, output, memory = memory_of(*command)
+    assert status == 1
+    assert output.count("is no picture") == output.count("error: ") == 8
+    assert memory < 700e6
+
+
+def test_a_flood_of_bad_members_is_not_read_to_its_end(tmp_path):
+    archive = make_bomb(tmp_path / "a.tar.gz", *[header("../" + "x" * 90, 0) * 100] * 200)
+    with pytest.raises(InputError) as error:
+        extract(archive, tmp_path / "p", {"train": None})
+    assert str(error.value).endswith("... and 9951 more")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Downloads from a real server on this machine: mirrors, pauses, checksums and files put there by hand."""
 
+import gzip
 import subprocess
 import time
 from collections.abc import Iterator
@@ -8,11 +9,11 @@ from pathlib import Path
 import pytest
 from conftest import script
 from disks import small_disk
-from downloads import CONTENT, OTHER, QUICK, Server, failed_download, is_whole, serving, status, whole
+from downloads import CONTENT, OTHER, QUICK, QUICK_FLAGS, Server, failed_download, is_whole, serving, status, whole
 
 from pix2pix.checksum import sha256_of
 from pix2pix.errors import InputError
-from pix2pix.fetch import TRIES, archive_addresses, fetch
+from pix2pix.fetch import Patience, archive_addresses, fetch
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_file_addresses_may_be_relative_to_the_working_folder(tmp_path, output, 
 def test_a_final_answer_leads_to_the_next_mirror_at_once(server, output, code):
     server.answers = [status(code), whole()]
     start = time.monotonic()
-    fetch([server.url, server.url + "?mirror=2"], output, pause=60)
+    fetch([server.url, server.url + "?mirror=2"], output, patience=Patience(pause=60))
     assert time.monotonic() - start < 5
     assert is_whole(output)
     assert len(server.asked) == 2
@@ -80,12 +81,50 @@ def test_a_web_page_is_not_taken_for_the_file(server, output):
     assert is_whole(output)
 
 
+NO_ARCHIVES = {
+    "is empty": whole(b""),
+    "is no tar archive": whole(b"<html>please log in</html>" * 100, Content_Type="application/octet-stream"),
+    "is cut short or damaged": whole(CONTENT[:500_000]),  # and declared so
+    "is cut short or damaged ": whole(gzip.compress(CONTENT)[:500_000]),
+    "holds no file": whole(bytes(10240)),
+}
+
+
+@pytest.mark.parametrize("reason", NO_ARCHIVES)
+def test_what_is_no_whole_archive_leads_to_the_next_mirror_and_is_not_recorded(server, output, reason):
+    server.answers = [NO_ARCHIVES[reason]]
+    lines = failed_download(output, server.url)
+    assert lines[0].startswith(f"{server.url}: {reason.strip()}")
+    assert lines[0].endswith("(what came is deleted)")
+    assert list(output.parent.iterdir()) == []
+    server.asked, server.answers = [], [NO_ARCHIVES[reason], whole()]
+    mirrors = ("--mirror", server.url, "--mirror", server.url + "?mirror=2")
+    assert script("download", "--dataset", "x", *mirrors, output).returncode == 0
+    assert is_whole(output)
+
+
+def test_what_is_no_archive_is_not_recorded_where_it_was_put_by_hand(server, output):
+    output.parent.mkdir()
+    output.write_bytes(b"hello")
+    result = script("download", "--dataset", "x", "--mirror", server.url, output)
+    assert (result.returncode, result.stdout.count("\n")) == (1, 1)
+    assert result.stdout.startswith(f"error: {output}: is no tar archive")
+    assert list(output.parent.iterdir()) == [output]
+
+
+def test_weights_may_be_anything_but_empty(server, output):
+    server.answers = [whole(b""), whole(b"weights")]
+    flags = ("--address", server.url, "--address", server.url + "?mirror=2", *QUICK_FLAGS)
+    assert script("download_weights", *flags, output).returncode == 0
+    assert is_whole(output, b"weights")
+
+
 @pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
 def test_a_passing_answer_is_tried_again_after_growing_pauses(server, output, code):
     server.answers = [status(code), status(code), status(code), whole()]
     start = time.monotonic()
-    fetch([server.url], output, pause=0.05)
-    assert time.monotonic() - start >= 0.1 + 0.2
+    fetch([server.url], output, patience=Patience(pause=0.05))
+    assert time.monotonic() - start >= 0.05 + 0.1 + 0.2
     assert is_whole(output)
     assert len(server.asked) == 4
 
@@ -94,7 +133,7 @@ def test_a_passing_answer_is_tried_again_after_growing_pauses(server, output, co
 def test_the_pause_that_a_server_asks_for_is_kept(server, output, code):
     server.answers = [status(code, Retry_After=1), whole()]
     start = time.monotonic()
-    fetch([server.url], output, pause=0)
+    fetch([server.url], output, patience=Patience(pause=0.001))
     assert 1 <= time.monotonic() - start < 3
     assert is_whole(output)
 
@@ -108,15 +147,16 @@ def test_a_nonsensical_retry_after_does_no_harm(server, output):
 def test_when_all_mirrors_fail_each_is_named_with_its_reason(server, output):
     server.answers = [status(404), status(503)]
     mirrors = (server.url, server.url + "?mirror=2", f"file://{output.parent}", "http://127.0.0.1:1/x.tar.gz")
-    lines = failed_download(output, *mirrors)
+    lines = failed_download(output, *mirrors, options=("--pause", "0.001", "--patience", "0.05"))
+    tries = 4  # pauses of 1, 2 and 4 ms are within a quarter of the patience
     assert lines == [
         f"{mirrors[0]}: the server answers 404 Not Found",
-        f"{mirrors[1]}: the server answers 503 Service Unavailable ({TRIES + 1} tries)",
+        f"{mirrors[1]}: the server answers 503 Service Unavailable ({tries} tries)",
         f"{mirrors[2]}/x.tar.gz: no such file",
-        f"{mirrors[3]}: Connection refused ({TRIES + 1} tries)",
+        f"{mirrors[3]}: Connection refused ({tries} tries)",
         f"{output}: no mirror delivered it: try again, name another mirror, or put the file there by hand",
     ]
-    assert len(server.asked) == 1 + TRIES + 1
+    assert len(server.asked) == 1 + tries
     assert list(output.parent.iterdir()) == []
 
 
@@ -173,8 +213,9 @@ def test_a_wrong_file_put_there_by_hand_is_an_error_and_left_alone(server, outpu
 def test_mistakes_of_the_caller_are_one_line(tmp_path, output):
     (line,) = failed_download(output, "ftp://host/x.tar.gz")
     assert line == "mirror ftp://host/x.tar.gz: must start with http://, https:// or file://"
-    (line,) = failed_download(output, "http://127.0.0.1:1/", options=("--sha256", "abc"))
-    assert line.startswith("sha256: 'abc' is no SHA-256 checksum")
+    for word in ("abc", ""):
+        (line,) = failed_download(output, "http://127.0.0.1:1/", options=("--sha256", word))
+        assert line.startswith(f"sha256: {word!r} is no SHA-256 checksum")
     (line,) = failed_download(output, "http://127.0.0.1:1/", options=("--timeout", "0"))
     assert line.startswith("--timeout: ")
 
@@ -189,3 +230,26 @@ def test_a_full_disk_is_said_and_no_mirror_blamed(server, tmp_path, scheme):
             f"{disk / 'data'}: the disk is full: at least 1.0 MB are needed and 0.5 MB were free; "
             "make room and start again"
         )
+
+
+def test_a_disk_that_is_full_when_the_checksum_is_written_leaves_none(server, tmp_path):
+    page = 4096
+    with small_disk(tmp_path / "disk", 250 * page) as disk:
+        (disk / "filler").write_bytes(bytes(4 * page))
+        output = disk / "data" / "x.tar.gz"  # 245 pages, and one for where it came from
+        (line,) = failed_download(output, server.url)
+        assert line.startswith(f"{disk / 'data'}: the disk is full: ")
+        assert not output.with_name("x.tar.gz.sha256").exists()
+        (disk / "filler").unlink()
+        assert script("download", "--dataset", "x", "--mirror", server.url, output).returncode == 0
+        assert is_whole(output)
+
+
+@pytest.mark.parametrize("record", ["", "hello\n", "12ab  x.tar.gz\n"])
+def test_a_spoilt_record_of_the_checksum_is_told_with_what_to_do(server, output, record):
+    output.parent.mkdir()
+    output.with_name("x.tar.gz.sha256").write_text(record)
+    (line,) = failed_download(output, server.url)
+    assert line.startswith(f"{output}.sha256: ")
+    assert line.endswith("correct or delete it")
+    assert server.asked == []

@@ -1,11 +1,15 @@
 """Pairs out of archives and folders: sorted, checked, counted, and every problem said."""
 
 import os
+import signal
+import subprocess
+import sys
 import tarfile
+import time
 
 import pytest
 from archives import GOOD, contents, errors_of, make_archive, make_folder, member, noise_picture, picture
-from conftest import script
+from conftest import ROOT, script
 from disks import small_disk
 
 from pix2pix.checksum import keep, sha256_of
@@ -77,6 +81,24 @@ def test_all_problems_are_listed_each_with_its_file(tmp_path):
     assert len(lines) == len(starts)
     for start in starts:
         assert any(line.startswith(start) for line in lines), (start, lines)
+
+
+def test_a_single_picture_among_pairs_is_told_by_name(tmp_path, capfd):
+    files = GOOD | {"train/lone.jpg": picture(4, 4), "train/panorama.jpg": picture(16, 4)}
+    archive = make_archive(tmp_path / "a.tar.gz", files)
+    assert extract(archive, tmp_path / "pairs", {"train": 5, "val": 1}) == {"train": 5, "val": 1}
+    warnings = [line for line in capfd.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert [line.partition(" times")[0] for line in warnings] == [
+        f"warning: {archive}: train/lone.jpg: its halves are 0.50",
+        f"warning: {archive}: train/panorama.jpg: its halves are 2.00",
+    ]
+
+
+@pytest.mark.parametrize(("size", "warned"), [((8, 8), True), ((12, 8), False), ((16, 8), False), ((32, 8), False)])
+def test_pictures_that_are_all_single_ones_are_told(tmp_path, capfd, size, warned):
+    folder = make_folder(tmp_path / "mine", {f"train/{n}.jpg": picture(*size) for n in range(3)})
+    extract(folder, tmp_path / "pairs", {"train": 3})
+    assert (f"warning: {folder}: halves are 0.50 times as wide as high" in capfd.readouterr().err) == warned
 
 
 def test_a_flood_of_problems_is_cut_off(tmp_path):
@@ -172,3 +194,18 @@ def test_mistaken_splits_name_the_word(tmp_path, words):
     result = script("extract", make_archive(tmp_path / "a.tar.gz", GOOD), tmp_path / "p", "--splits", *words)
     (line,) = errors_of(result, tmp_path / "p")
     assert line.startswith(f"error: --splits: '{words[-1]}': ")
+
+
+def test_what_a_killed_start_left_is_removed_by_the_next(tmp_path):
+    files = {f"train/{n}.bmp": noise_picture(512, 256, "BMP") for n in range(300)}
+    archive = make_archive(tmp_path / "a.tar", files, mode="w")
+    output = tmp_path / "data" / "pairs"
+    command = [sys.executable, ROOT / "scripts" / "extract.py", archive, output, "--splits", "train"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while not list(output.parent.glob(".*/**/*.bmp")):
+            assert process.poll() is None
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+    assert len(list(output.parent.iterdir())) == 1
+    assert script("extract", *command[2:]).returncode == 0
+    assert list(output.parent.iterdir()) == [output]

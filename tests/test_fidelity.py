@@ -7,7 +7,7 @@ import tomllib
 import numpy as np
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, script
 from PIL import Image
 
 from pix2pix.checksum import sha256_of
@@ -104,9 +104,17 @@ def test_a_missing_prediction_is_an_error(folder, network):
         measure(folder, weights, sha256_of(weights), network)
 
 
-def test_weights_of_another_checksum_are_not_loaded(folder, network):
+def test_weights_of_another_checksum_are_not_loaded(folder):
     with pytest.raises(InputError, match=r"weights\.pth: its sha256 is"):
-        measure(folder, folder.parent / "weights.pth", "0" * 64, network)
+        measure(folder, folder.parent / "weights.pth", "0" * 64)
+
+
+def test_an_empty_checksum_is_a_mistake_and_no_leave_to_load_anything(folder):
+    weights = folder.parent / "weights.pth"
+    flags = ("--predict_dir", folder, "--weights", weights, "--sha256", "")
+    result = script("measure_fidelity", folder.parent / "fidelity.json", *flags)
+    assert (result.returncode, result.stdout.count("\n")) == (1, 1)
+    assert result.stdout.startswith("error: sha256: '' is no SHA-256 checksum")
 
 
 def test_nothing_is_measured_or_fetched_unless_it_is_asked_for():
