@@ -11,13 +11,12 @@ read faster, and what is decoded is by construction what Pillow decodes from the
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from mindspore.dataset import MindDataset, SubsetSampler
 from mindspore.mindrecord import FileWriter
 
 from pix2pix.errors import InputError
-from pix2pix.files import natural_order
+from pix2pix.files import natural_order, scratch_folder, sync
 from pix2pix.progress import Progress
 
 SCHEMA = {"name": {"type": "string"}, "pair": {"type": "bytes"}}
@@ -37,11 +36,10 @@ def write_records(files: list[Path], path: Path) -> None:
         InputError: what is read back differs from the pictures.
         OSError: the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     checksums = {}
     # the index names its data file, so both are written under their own names in a scratch folder
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
-        written = Path(scratch) / path.name
+    with scratch_folder(path) as scratch:
+        written = scratch / path.name
         writer = FileWriter(str(written), shard_num=1, overwrite=True)
         writer.add_schema(SCHEMA, "A|B pairs as published")
         for file in Progress(files, desc=f"writing {path.name}", unit="pair"):
@@ -50,6 +48,7 @@ def write_records(files: list[Path], path: Path) -> None:
             writer.write_raw_data([{"name": file.stem, "pair": pair}])
         writer.commit()
         _check_records(written, checksums)
+        sync(scratch)
         Path(f"{written}.db").replace(f"{path}.db")
         written.replace(path)
 
