@@ -45,7 +45,7 @@ def steps(tmp_path_factory, records) -> dict[str, list[list[dict[str, np.ndarray
     folder = tmp_path_factory.mktemp("two")
     program = [str(ROOT / "tests" / "two_workers.py"), SETTINGS.model_dump_json(), str(folder)]
     command = [*program, *map(str, records.values())]
-    assert run_workers(command, 2, Node(0, 1, "127.0.0.1", free_port()), folder / "logs") == 0
+    assert run_workers(command, 2, Node(0, 1, "127.0.0.1", free_port()), folder / "logs", 60) == 0
     return {
         name: [[dict(np.load(folder / f"{name}_{worker}_{step}.npz")) for step in (0, 1)] for worker in (0, 1)]
         for name in records
