@@ -14,8 +14,9 @@ from pathlib import Path
 from pix2pix.errors import InputError
 from pix2pix.files import replacing
 from pix2pix.folders import Folders
+from pix2pix.history import write_history
 from pix2pix.settings import TrainSettings
-from pix2pix.state import goes_past
+from pix2pix.state import further
 
 SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -77,7 +78,7 @@ def placed(folders: Folders, settings: TrainSettings, mark: Callable[[], dict]) 
                 waiting = True
                 time.sleep(SECONDS_BETWEEN_LOOKS)
                 continue
-            if chosen != folders or not goes_past(folders.state, settings, mark):
+            if chosen != folders or not further(folders.state, settings, mark):
                 break
             lock.close()
             chosen = folders.apart(settings.epoch_num)
@@ -87,12 +88,16 @@ def placed(folders: Folders, settings: TrainSettings, mark: Callable[[], dict]) 
 def serve(folders: Folders, settings: TrainSettings, mark: Callable[[], dict]) -> bool:
     """Copy the checkpoints of epoch_num from the snapshots of a longer training, if it has kept them.
 
-    Where the best generator is chosen, it may be one of later epochs there: nothing is copied.
+    Its history up to there goes to where it would be of a training apart. Where the best generator is chosen,
+    it may be one of later epochs there: nothing is copied.
     """
     names = [f"{network}_{settings.epoch_num}.ckpt" for network in ("Generator", "Discriminator")]
-    kept = all((folders.snapshots / name).is_file() for name in names)
-    if not kept or settings.eval_epoch_freq or not goes_past(folders.state, settings, mark):
+    if settings.eval_epoch_freq or not all((folders.snapshots / name).is_file() for name in names):
         return False
+    position = further(folders.state, settings, mark)
+    if not position:
+        return False
+    write_history(position.history[: settings.epoch_num], folders.apart(settings.epoch_num).history)
     for name in names:
         with replacing(folders.ckpt / name) as scratch:
             shutil.copyfile(folders.snapshots / name, scratch)

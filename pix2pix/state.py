@@ -130,8 +130,8 @@ def resume(
     return None
 
 
-def goes_past(folder: Path, settings: TrainSettings, mark: Callable[[], dict]) -> bool:
-    """Whether the newest sound state in `folder` is of this training, but further than its last epoch.
+def further(folder: Path, settings: TrainSettings, mark: Callable[[], dict]) -> Position | None:
+    """The position of the newest sound state in `folder`, if it is of this training, but past its last epoch.
 
     `mark` gives the fingerprint, which takes its time.
 
@@ -142,16 +142,16 @@ def goes_past(folder: Path, settings: TrainSettings, mark: Callable[[], dict]) -
         try:
             header = _read_header(path)
             if not header.position.is_past(settings.epoch_num):
-                return False
+                return None
             _read(path)
         except UnusableStateError:
             continue
         try:
             _check_training(header, settings, mark())
         except UnusableStateError:
-            return False
-        return True
-    return False
+            return None
+        return header.position
+    return None
 
 
 def _states(folder: Path) -> list[Path]:

@@ -87,6 +87,9 @@ def test_fewer_epochs_are_served_from_the_snapshot_of_a_longer_training(work, al
     assert "Generator_2.ckpt: kept in results/own/snapshots and copied" in log
     assert same(2, work, alone)
     assert contents(work) == before
+    # what a page of the run shows with epoch_num 2
+    rows = (work / RESULTS / "history.csv").read_text().splitlines()
+    assert (work / RESULTS / "epochs/2/history.csv").read_text().splitlines() == rows[:3]
 
 
 def test_fewer_epochs_without_a_snapshot_are_trained_apart(work, alone):
