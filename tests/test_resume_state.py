@@ -1,6 +1,9 @@
 """The file that training resumes from: whatever is wrong with it, it is never taken for another state."""
 
 import json
+import signal
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -208,3 +211,12 @@ def test_the_state_is_saved_before_the_held_out_pairs_are_measured(tmp_path):
     with safe_open(tmp_path / "state" / NEWEST, "numpy") as state:
         position = json.loads(state.metadata()["position"])
     assert (position["epoch"], position["step"]) == (1, 3)
+
+
+@pytest.mark.parametrize(("allowed", "needed", "through"), [(60, 3, 2), (1, 600, 0)])
+def test_workers_are_killed_only_after_the_time_they_have_to_stop(tmp_path, allowed, needed, through):
+    command = [sys.executable, ROOT / "tests/stopping_workers.py", *map(str, (allowed, needed, tmp_path))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert len(list(tmp_path.glob("*.finished"))) == through
+    assert ("the state saved last is kept" in done.stderr) == (through == 0)
