@@ -50,6 +50,11 @@ def scratch_folder(path: Path) -> Iterator[Path]:
     folder, owner = _own_folder(path)
     try:
         yield folder
+    except OSError as error:
+        # a write to a full disk names no file, and nobody knows the scratch one
+        if error.filename is None or str(error.filename).startswith(str(folder)):
+            error.filename = str(path)
+        raise
     finally:
         # a network file system keeps a name for a deleted file that is open
         os.close(owner)

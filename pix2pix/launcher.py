@@ -27,7 +27,6 @@ from pix2pix.stopping import StopRequest
 LAUNCHER, NODE = "PIX2PIX_LAUNCHER", "PIX2PIX_NODE"
 # by which workers that are all on one machine find the memory that they share (pix2pix.shared)
 SECRET = "PIX2PIX_SECRET"
-SECONDS_TO_STOP = 30
 SECONDS_TO_EXIT = 3
 SECONDS_BETWEEN_LOOKS = 0.2
 LAST_LINES = 15
@@ -59,10 +58,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def run_workers(command: list[str], number: int, node: Node, folder: Path) -> int:
+def run_workers(command: list[str], number: int, node: Node, folder: Path, stop_seconds: float) -> int:
     """Run `command` (a Python program and its arguments) as this node's part of `number` workers.
 
-    Their logs go to `folder`, which is empty; the one of worker 0 is shown as it grows.
+    Their logs go to `folder`, which is empty; the one of worker 0 is shown as it grows. After a signal they have
+    `stop_seconds` to save and to end.
 
     Returns:
         0; or 128 + a signal's number when that stopped them; or 1 when one failed or died, whose last
@@ -84,7 +84,7 @@ def run_workers(command: list[str], number: int, node: Node, folder: Path) -> in
     msrun = _start_msrun(command, number, here, node, folder)
     found: dict[str, psutil.Process] = {}
     try:
-        _watch(msrun, node, found, workers, folder, stop)
+        _watch(msrun, node, found, workers, folder, stop, stop_seconds)
         return _conclude(found, workers, folder, stop)
     finally:
         found |= _children(msrun.pid, node)
@@ -131,6 +131,7 @@ def _watch(
     workers: list[str],
     folder: Path,
     stop: StopRequest,
+    stop_seconds: float,
 ) -> None:
     """Return when all workers are through, when one failed, or when they took too long to stop."""
     log, shown, told, deadline = folder / "worker_0.log", 0, set(), float("inf")
@@ -145,7 +146,7 @@ def _watch(
         if over or failed or len(finished) == len(workers) or time.monotonic() > deadline:
             break
         if stop.signal:
-            deadline = min(deadline, time.monotonic() + SECONDS_TO_STOP)
+            deadline = min(deadline, time.monotonic() + stop_seconds)
             for worker in found.keys() & set(workers) - told:
                 found[worker].send_signal(signal.SIGTERM)
                 told.add(worker)

@@ -12,14 +12,15 @@ from pathlib import Path
 
 from pix2pix.errors import InputError
 from pix2pix.files import remove
-from pix2pix.launcher import NODE, SECONDS_BETWEEN_LOOKS, SECONDS_TO_STOP, Node, free_port, run_workers
+from pix2pix.launcher import NODE, SECONDS_BETWEEN_LOOKS, Node, free_port, run_workers
 from pix2pix.settings import WhereSettings
-from pix2pix.state import locked
 from pix2pix.stopping import StopRequest
 
 MASTER, PORT = "PIX2PIX_MASTER", "PIX2PIX_PORT"
 PASSED_ON = ("PYTHONPATH", "OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "GLOG_v")
 THIS_MACHINE = ("localhost", "127.0.0.1")
+# that what started the parts waits longer than they wait for their workers
+SECONDS_MORE = 10
 SLURM_PORTS = range(20000, 30000)
 
 
@@ -33,25 +34,25 @@ def launch(command: list[str], where: WhereSettings, folder: Path) -> int:
         0; 128 + a signal's number when it stopped the training, whose state is then saved; or 1.
 
     Raises:
-        InputError: another training uses the folder, or there are no such machines.
+        InputError: there are no such machines.
     """
-    if node := _own_part(where):
-        return run_workers(command, where.device_num, node, folder)
-    with locked(folder):
-        for pattern in ("worker_*", "scheduler.log", "msrun_*.log"):
-            for left in folder.glob(pattern):
-                remove(left)
-        print(f"{where.device_num} workers on {where.nodes} machine(s), logs in {folder}", file=sys.stderr, flush=True)
-        if where.nodes == 1:
-            return run_workers(command, where.device_num, Node(0, 1, "127.0.0.1", free_port()), folder)
-        if where.hosts:
-            return _run_on_hosts(command, where.hosts.split(","))
-        if "SLURM_JOB_ID" in os.environ:
-            return _run_everywhere([_srun(command, where.nodes)])
+    if node := own_part(where):
+        return run_workers(command, where.device_num, node, folder, where.stop_seconds)
+    for pattern in ("worker_*", "scheduler.log", "msrun_*.log"):
+        for left in folder.glob(pattern):
+            remove(left)
+    print(f"{where.device_num} workers on {where.nodes} machine(s), logs in {folder}", file=sys.stderr, flush=True)
+    if where.nodes == 1:
+        node = Node(0, 1, "127.0.0.1", free_port())
+        return run_workers(command, where.device_num, node, folder, where.stop_seconds)
+    if where.hosts:
+        return _run_everywhere(_start_on_hosts(command, where.hosts.split(",")), where.stop_seconds)
+    if "SLURM_JOB_ID" in os.environ:
+        return _run_everywhere([_srun(command, where.nodes)], where.stop_seconds)
     raise InputError(f"nodes: {where.nodes} machines need hosts=name,name,... or a Slurm allocation of so many nodes")
 
 
-def _own_part(where: WhereSettings) -> Node | None:
+def own_part(where: WhereSettings) -> Node | None:
     """This machine's part, where another one has started this process; None in the one that starts all."""
     if PORT in os.environ:
         return Node(int(os.environ[NODE]), where.nodes, os.environ[MASTER], int(os.environ[PORT]))
@@ -81,7 +82,7 @@ def _srun(command: list[str], nodes: int) -> subprocess.Popen:
     return subprocess.Popen([*line, sys.executable, *command], start_new_session=True)
 
 
-def _run_on_hosts(command: list[str], hosts: list[str]) -> int:
+def _start_on_hosts(command: list[str], hosts: list[str]) -> list[subprocess.Popen]:
     """Start the command once on every host, over ssh where it is another machine."""
     port = free_port()
     started = []
@@ -96,18 +97,17 @@ def _run_on_hosts(command: list[str], hosts: list[str]) -> int:
             remote = f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(['env', *setting, *line])}"
             ssh = ["ssh", "-tt", "-o", "BatchMode=yes", host, remote]
             started.append(subprocess.Popen(ssh, stdin=subprocess.PIPE, start_new_session=True))
-    return _run_everywhere(started)
+    return started
 
 
-def _run_everywhere(parts: list[subprocess.Popen]) -> int:
+def _run_everywhere(parts: list[subprocess.Popen], stop_seconds: float) -> int:
     """Wait for all parts; one that fails, or a signal, stops the others."""
     stop = StopRequest()
     deadline = float("inf")
     try:
         while any(part.poll() is None for part in parts) and time.monotonic() < deadline:
             if (stop.signal or any(part.returncode for part in parts)) and deadline == float("inf"):
-                # longer than the parts themselves wait for their workers
-                deadline = time.monotonic() + SECONDS_TO_STOP + 10
+                deadline = time.monotonic() + stop_seconds + SECONDS_MORE
                 for part in parts:
                     _ask_to_stop(part)
             time.sleep(SECONDS_BETWEEN_LOOKS)

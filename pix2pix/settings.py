@@ -187,7 +187,10 @@ class WhereSettings(Strict):
     save_minutes: Annotated[float, Field(gt=0)] = Field(
         5.0, description="minutes between saved states within an epoch, from which training resumes"
     )
-    save_epoch_freq: Positive = Field(50, description="epochs between generators kept in snapshots/")
+    save_epoch_freq: Positive = Field(50, description="epochs between the networks kept in snapshots/")
+    stop_seconds: Annotated[float, Field(gt=0)] = Field(
+        100.0, description="seconds in which several workers must save and end after a signal; then they are killed"
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> "WhereSettings":

@@ -1,6 +1,5 @@
 """The training of one run, from the first step or from wherever it was left."""
 
-import csv
 import math
 import signal
 import sys
@@ -13,40 +12,25 @@ import mindspore as ms
 import numpy as np
 
 from pix2pix.checkpoint import save_network
-from pix2pix.choice import COLUMNS as SCORE_COLUMNS
 from pix2pix.choice import is_best, is_due, measure_held_out
 from pix2pix.curves import write_loss_curves
 from pix2pix.errors import InputError
-from pix2pix.files import remove, replacing
+from pix2pix.folders import Folders, move_aside
 from pix2pix.grid import write_grid
+from pix2pix.history import write_history
 from pix2pix.loader import batches, plan_epoch, to_pixels
 from pix2pix.parallel import Workers, broadcast, broadcast_parameters, share_of_step, steps_of_epoch
+from pix2pix.place import locked
 from pix2pix.progress import Progress
 from pix2pix.records import count
 from pix2pix.schedule import learning_rate
 from pix2pix.settings import TrainSettings, WhereSettings
-from pix2pix.state import Position, fingerprint, forget, locked, resume, save_state
+from pix2pix.state import Position, UnusableStateError, fingerprint, resume, save_state
 from pix2pix.step import Trainer
 from pix2pix.stopping import StopRequest
 
-LOSS_COLUMNS = ("epoch", "step", "lr", "d_loss", "g_loss", "g_gan", "g_l1", "seconds", "workers")
 PAIRS_SHOWN = 4
 SECONDS_BETWEEN_LOSSES = 1.0
-
-
-@dataclass(frozen=True)
-class Folders:
-    """Where training writes: checkpoints, a picture an epoch, loss curves, and what it resumes from."""
-
-    ckpt: Path
-    fakeimg: Path
-    loss_show: Path
-    state: Path
-
-    @property
-    def history(self) -> Path:
-        """The losses, a row an epoch."""
-        return self.loss_show.parent / "history.csv"
 
 
 def train(
@@ -73,12 +57,13 @@ def train(
     """
     stop = StopRequest()
     workers = workers or Workers()
-    with locked(folders.state) if workers.first else nullcontext():
+    # not the lock of the folder, which whoever chose it holds: workers may outlive a killed launcher by a moment
+    with locked(folders.state / "workers", settings.epoch_num) if workers.first else nullcontext():
         pairs = count(files)
         trainer = Trainer(settings, workers)
-        mark = fingerprint(settings, files, workers.number) if workers.first else {}
-        position = begin(trainer, folders, mark)
+        mark = fingerprint(settings, files, held_out, workers.number) if workers.first else {}
         steps = steps_of_epoch(pairs, settings.batch_size, workers)
+        position = begin(trainer, folders, mark, steps)
         done = (position.epoch - 1) * steps + position.step
         with Progress(
             total=settings.epoch_num * steps,
@@ -91,23 +76,25 @@ def train(
                 if not train_epoch(run, bar, stop):
                     number = stop.signal or signal.SIGTERM
                     if workers.first:
-                        save_state(folders.state, trainer.parameters(), position, mark)
+                        save(run)
                         print(f"stopped by signal {number}: state saved, the same command resumes", file=sys.stderr)
                     return number
                 finish_epoch(run)
         if workers.first:
-            for name, network in (("Generator", trainer.generator), ("Discriminator", trainer.discriminator)):
-                save_network(network, f"{name.lower()}.", folders.ckpt / f"{name}_{settings.epoch_num}.ckpt")
+            save_networks(trainer, folders.ckpt, settings.epoch_num)
     return 0
 
 
-def begin(trainer: Trainer, folders: Folders, mark: dict) -> Position:
+def begin(trainer: Trainer, folders: Folders, mark: dict, steps: int) -> Position:
     """Resume the first worker from its saved state, or start afresh; every worker then holds what it holds."""
-    workers, position = trainer.workers, None
+    workers, position, unusable = trainer.workers, None, None
     if workers.first:
-        position = resume(folders.state, trainer.parameters(), trainer.settings, mark)
+        try:
+            position = resume(folders.state, trainer.parameters(), trainer.settings, mark, steps)
+        except UnusableStateError as why:
+            unusable = why
         if position is None:
-            start_afresh(folders)
+            move_aside(folders, unusable)
     position = position or Position()
     broadcast_parameters(trainer.parameters().values(), workers)
     epoch, step = broadcast(np.array([position.epoch, position.step], np.float32), workers)
@@ -159,10 +146,19 @@ def train_epoch(run: Epoch, bar: Progress, stop: StopRequest) -> bool:
         if stopping:
             return False
         if workers.first and now - saved >= 60 * run.where.save_minutes:
-            check_finite(trainer.take_loss_means(position.step), run)
-            save_state(run.folders.state, trainer.parameters(), position, run.mark)
+            save(run)
             saved = time.monotonic()
     return True
+
+
+def save(run: Epoch) -> None:
+    """Save the state within an epoch, or at its end before the losses are told.
+
+    Raises:
+        InputError: a loss or a parameter is not finite, or the disk is full; the state saved last stays as it is.
+    """
+    check_finite(run.trainer.take_loss_means(run.position.step), run)
+    save_state(run.folders.state, run.trainer.parameters(), run.position, run.mark)
 
 
 def check_finite(means: dict[str, float], run: Epoch) -> dict[str, float]:
@@ -184,13 +180,19 @@ def finish_epoch(run: Epoch) -> None:
     position, trainer, finished = run.position, run.trainer, run.position.epoch
     if trainer.workers.first:
         tell_epoch(run)
+        # before the state, which a resumed training would not go back behind
+        if finished % run.where.save_epoch_freq == 0 and finished < run.settings.epoch_num:
+            save_networks(trainer, run.folders.snapshots, finished)
     trainer.reset_losses()
     position.epoch, position.step, position.seconds = finished + 1, 0, 0.0
     if trainer.workers.first:
         save_state(run.folders.state, trainer.parameters(), position, run.mark)
-        if finished % run.where.save_epoch_freq == 0 and finished < run.settings.epoch_num:
-            snapshots = run.folders.state.parent / "snapshots"
-            save_network(trainer.generator, "generator.", snapshots / f"Generator_{finished}.ckpt")
+
+
+def save_networks(trainer: Trainer, folder: Path, epoch: int) -> None:
+    """Write both networks' checkpoints to `folder`: Generator_{epoch}.ckpt and Discriminator_{epoch}.ckpt."""
+    for name, network in (("Generator", trainer.generator), ("Discriminator", trainer.discriminator)):
+        save_network(network, f"{name.lower()}.", folder / f"{name}_{epoch}.ckpt")
 
 
 def tell_epoch(run: Epoch) -> None:
@@ -204,21 +206,15 @@ def tell_epoch(run: Epoch) -> None:
     row |= trainer.take_loss_means(run.steps)
     row |= {"seconds": round(position.seconds, 3), "workers": trainer.workers.number}
     due = is_due(position.epoch, run.settings)
+    if due:
+        # measuring may take longer than is left after a signal
+        save(run)
     position.history.append(row | (measure_held_out(trainer, run.held_out, position.epoch) if due else {}))
     write_history(position.history, folders.history)
     if due and is_best(position.history, run.settings):
-        save_network(trainer.generator, "generator.", folders.state.parent / "snapshots" / "Generator_best.ckpt")
+        save_network(trainer.generator, "generator.", folders.snapshots / "Generator_best.ckpt")
     write_loss_curves(folders.history, folders.loss_show / "loss.png")
     show_generated(run)
-
-
-def write_history(history: list[dict[str, float]], path: Path) -> None:
-    """history.csv: a row an epoch with its learning rate, mean losses, seconds, and scores on val/ if there are any."""
-    measured = any(column in row for row in history for column in SCORE_COLUMNS)
-    with replacing(path) as scratch, open(scratch, "w", newline="") as file:
-        writer = csv.DictWriter(file, LOSS_COLUMNS + SCORE_COLUMNS * measured)
-        writer.writeheader()
-        writer.writerows(history)
 
 
 def show_generated(run: Epoch) -> None:
@@ -232,11 +228,3 @@ def show_generated(run: Epoch) -> None:
         fake = run.trainer.generate(ms.Tensor(x)).asnumpy()
         rows.append((f"pair {position + 1}", to_pixels(x[0]), to_pixels(fake[0]), to_pixels(y[0])))
     write_grid(rows, run.folders.fakeimg / f"epoch_{run.position.epoch:04d}.png", ("input", "generated", "target"))
-
-
-def start_afresh(folders: Folders) -> None:
-    """Clear what an earlier training with other settings left, so that nothing of it is taken for this one's."""
-    forget(folders.state)
-    remove(folders.history)
-    for folder in (folders.fakeimg, folders.loss_show, folders.state.parent / "snapshots"):
-        remove(folder)

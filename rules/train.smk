@@ -55,4 +55,7 @@ rule keep_best:
         mem_mb=500,
         runtime=5,
     shell:
-        f"{SCRIPTS}/keep_best.py " "results/{wildcards.run}/snapshots/Generator_best.ckpt {output} " f"{LOG_TO} {{log}}"
+        f"{SCRIPTS}/keep_best.py "
+        "results/{wildcards.run}/snapshots/Generator_best.ckpt {output}"
+        " --apart results/{wildcards.run}/epochs/{wildcards.epoch}/snapshots/Generator_best.ckpt "
+        f"{LOG_TO} {{log}}"

@@ -18,10 +18,13 @@ def main() -> None:
     parser.add_argument("--trained", action="store_true", help="with the loss curves of history.csv")
     parser.add_argument("--settings", nargs="*", default=[], metavar="NAME=VALUE", help="what the run was made with")
     arguments = parser.parse_args()
+    settings = dict(pair.partition("=")[::2] for pair in arguments.settings)
     history = arguments.folder / "history.csv" if arguments.trained else None
+    apart = arguments.folder / "epochs" / settings.get("epoch_num", "") / "history.csv"
+    if history and apart.is_file():
+        history = apart
     if history and not history.is_file():
         raise InputError(f"{history}: the losses of this training are gone; delete its ckpt/ folder to train again")
-    settings = dict(pair.partition("=")[::2] for pair in arguments.settings)
     describe_run(read_run(arguments.folder, arguments.fidelity), settings, history, arguments.output)
 
 

@@ -15,12 +15,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("snapshot", type=Path, help="the best generator's checkpoint, as training left it")
     parser.add_argument("output", type=Path, help="the checkpoint to write")
+    parser.add_argument("--apart", type=Path, help="the same of a training to fewer epochs, taken if it is there")
     arguments = parser.parse_args()
-    if not arguments.snapshot.is_file():
-        raise InputError(f"{arguments.snapshot}: training kept no best generator; set eval_epoch_freq and train again")
-    digest = verify(arguments.snapshot, None)
+    snapshot = arguments.apart if arguments.apart and arguments.apart.is_file() else arguments.snapshot
+    if not snapshot.is_file():
+        raise InputError(f"{snapshot}: training kept no best generator; set eval_epoch_freq and train again")
+    digest = verify(snapshot, None)
     with replacing(arguments.output) as scratch:
-        shutil.copyfile(arguments.snapshot, scratch)
+        shutil.copyfile(snapshot, scratch)
     keep(digest, arguments.output)
 
 

@@ -5,15 +5,19 @@ With --device_num above 1 this program starts itself so many times, as workers t
 
 import argparse
 import sys
+from functools import cache, partial
 from pathlib import Path
 
 from pix2pix.device import check_device, select_device
 from pix2pix.errors import InputError
-from pix2pix.nodes import launch
+from pix2pix.folders import Folders
+from pix2pix.nodes import launch, own_part
 from pix2pix.parallel import is_worker, join_workers, leave
+from pix2pix.place import placed, serve
 from pix2pix.program import add_flags, read_flags, run
 from pix2pix.settings import TrainSettings, WhereSettings
-from pix2pix.training import Folders, train
+from pix2pix.state import fingerprint
+from pix2pix.training import train
 
 
 def main() -> None:
@@ -33,16 +37,29 @@ def main() -> None:
     folders = Folders(arguments.ckpt_dir, arguments.train_fakeimg_dir, arguments.loss_show_dir, arguments.state_dir)
     if settings.eval_epoch_freq and not arguments.held_out:
         raise InputError("--eval_epoch_freq: needs --held_out, the records to measure on")
+    work = partial(start, settings, where, arguments.records, arguments.held_out)
+    if is_worker() or own_part(where):
+        sys.exit(work(folders))
+    mark = cache(partial(fingerprint, settings, arguments.records, arguments.held_out, where.device_num))
+    with placed(folders, settings, mark) as chosen:
+        if chosen == folders or not serve(folders, settings, mark):
+            sys.exit(work(chosen))
+
+
+def start(
+    settings: TrainSettings, where: WhereSettings, records: list[Path], held_out: list[Path], folders: Folders
+) -> int:
+    """Train in `folders`, in this process or in workers that it starts; the status to end with."""
     logs = folders.state / "workers"
     if where.device_num > 1 and not is_worker():
         check_device(where.device_target)
-        sys.exit(launch(sys.argv, where, logs))
+        return launch([*sys.argv, *folders.flags()], where, logs)
     select_device(where.device_target)
     workers = join_workers()
-    stopped_by = train(settings, where, arguments.records, folders, arguments.held_out, workers)
+    stopped_by = train(settings, where, records, folders, held_out, workers)
     status = 128 + stopped_by if stopped_by else 0
     leave(logs, status, workers)
-    sys.exit(status)
+    return status
 
 
 if __name__ == "__main__":

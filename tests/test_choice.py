@@ -50,3 +50,13 @@ def test_a_run_that_kept_no_best_generator_says_what_to_do(tmp_path):
     result = script("keep_best", tmp_path / "Generator_best.ckpt", tmp_path / "out.ckpt")
     assert result.returncode == 1
     assert "set eval_epoch_freq and train again" in result.stdout
+
+
+def test_the_best_generator_of_a_training_to_fewer_epochs_is_its_own(tmp_path):
+    of_all, apart, output = (tmp_path / name for name in ("Generator_best.ckpt", "apart.ckpt", "out.ckpt"))
+    of_all.write_text("of 200 epochs")
+    assert script("keep_best", of_all, output, "--apart", apart).returncode == 0
+    assert output.read_text() == "of 200 epochs"
+    apart.write_text("of 50 epochs")
+    assert script("keep_best", of_all, output, "--apart", apart).returncode == 0
+    assert output.read_text() == "of 50 epochs"

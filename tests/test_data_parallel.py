@@ -1,6 +1,7 @@
 """Training on several workers: what each reads, what they agree on, and how they end."""
 
 import csv
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,7 +46,7 @@ def steps(tmp_path_factory, records) -> dict[str, list[list[dict[str, np.ndarray
     folder = tmp_path_factory.mktemp("two")
     program = [str(ROOT / "tests" / "two_workers.py"), SETTINGS.model_dump_json(), str(folder)]
     command = [*program, *map(str, records.values())]
-    assert run_workers(command, 2, Node(0, 1, "127.0.0.1", free_port()), folder / "logs") == 0
+    assert run_workers(command, 2, Node(0, 1, "127.0.0.1", free_port()), folder / "logs", 60) == 0
     return {
         name: [[dict(np.load(folder / f"{name}_{worker}_{step}.npz")) for step in (0, 1)] for worker in (0, 1)]
         for name in records
@@ -213,6 +214,18 @@ def test_stopped_and_killed_workers_resume_and_end_with_the_same_bytes(tmp_path,
     assert [row["workers"] for row in rows] == ["2"] * 5
     for row, other in zip(rows, history(uninterrupted), strict=True):
         assert row | {"seconds": ""} == other | {"seconds": ""}
+
+
+@pytest.mark.parametrize("more", [(), ("--nodes", "2", "--hosts", "localhost,localhost")])
+def test_fewer_epochs_are_trained_apart_by_all_workers(tmp_path, long_run, uninterrupted, more):
+    shutil.copytree(uninterrupted, tmp_path, dirs_exist_ok=True)
+    state = (tmp_path / "state/state.safetensors").read_bytes()
+    with training(tmp_path, long_run, "--epoch_num", "1", *more) as process:
+        assert process.wait(timeout=300) == 0, output(tmp_path)
+    assert (tmp_path / "ckpt/Generator_1.ckpt").exists()
+    assert (tmp_path / "epochs/1/state/workers/worker_1.log").exists()
+    assert (tmp_path / "state/state.safetensors").read_bytes() == state
+    assert [row["epoch"] for row in history(tmp_path)] == list("12345")
 
 
 def test_a_device_that_is_not_there_is_one_clear_line(tmp_path, long_run):

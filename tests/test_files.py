@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, draw_pairs, script
+from disks import small_disk
 
 from pix2pix.files import replacing
 
@@ -113,3 +114,12 @@ def test_a_killed_job_of_records_leaves_nothing_to_the_next_one(tmp_path):
     done = script("mindrecord", pictures, tmp_path / "data/train.mindrecord", "--split", "train")
     assert done.returncode == 0, done.stdout
     assert {path.name for path in (tmp_path / "data").iterdir()} == {"train.mindrecord", "train.mindrecord.db"}
+
+
+def test_a_full_disk_names_the_output_and_leaves_the_older_one(tmp_path):
+    with small_disk(tmp_path / "disk", 2**16) as folder:
+        (folder / "history.csv").write_text("old")
+        with pytest.raises(OSError, match="No space left") as error, replacing(folder / "history.csv") as scratch:
+            scratch.write_bytes(bytes(2**17))
+        assert error.value.filename == str(folder / "history.csv")
+        assert [path.read_text() for path in folder.iterdir()] == ["old"]

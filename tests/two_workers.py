@@ -40,7 +40,7 @@ def main() -> None:
         # workers that start from different weights must not stay different
         parameter.set_data(ms.Tensor(parameter.asnumpy() + np.float32(workers.rank)))
     folders = Folders(folder / "ckpt", folder / "fake_img", folder / "loss_show", folder / "state")
-    begin(trainer, folders, {})
+    begin(trainer, folders, {}, 0)
     for records in map(Path, sys.argv[3:]):
         trainer.steps = []
         trainer.reset_losses()

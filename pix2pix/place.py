@@ -1,0 +1,105 @@
+"""Where a training works: in the run's own folders, or apart where those belong to a longer training."""
+
+import fcntl
+import os
+import re
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from pix2pix.errors import InputError
+from pix2pix.files import replacing
+from pix2pix.folders import Folders
+from pix2pix.history import write_history
+from pix2pix.settings import TrainSettings
+from pix2pix.state import further
+
+SECONDS_BETWEEN_LOOKS = 1.0
+
+
+class InUseError(InputError):
+    """Another process trains in the folder, to the end of `epochs` (0: it does not say)."""
+
+    def __init__(self, folder: Path, owner: str):
+        super().__init__(f"{folder}: another process trains here ({owner}); wait for it")
+        found = re.search(r"to epoch (\d+)", owner)
+        self.epochs = int(found[1]) if found else 0
+
+
+@contextmanager
+def locked(folder: Path, epochs: int) -> Iterator[None]:
+    """Keep every other process from training in `folder` while the block trains there to the end of `epochs`.
+
+    Raises:
+        InUseError: another process trains there already.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise InUseError(folder, lock.read().strip()) from None
+        lock.seek(0)
+        lock.truncate()
+        print(f"process {os.getpid()} on {socket.gethostname()}, to epoch {epochs}", file=lock, flush=True)
+        yield
+
+
+@contextmanager
+def placed(folders: Folders, settings: TrainSettings, mark: Callable[[], dict]) -> Iterator[Folders]:
+    """Yield the folders to train in to the end of epoch_num, which no other process then trains in.
+
+    They are `folders`, after a shorter training there has ended, or folders apart where the training goes
+    on, or went, beyond epoch_num: nothing of it is touched. `mark` gives the fingerprint.
+
+    Raises:
+        InUseError: another process trains there to the same end.
+        InputError: a state cannot be read.
+    """
+    chosen, waiting = folders, False
+    with ExitStack() as stack:
+        while True:
+            try:
+                lock = stack.enter_context(ExitStack())
+                lock.enter_context(locked(chosen.state, settings.epoch_num))
+            except InUseError as other:
+                if chosen != folders or other.epochs in (0, settings.epoch_num):
+                    raise
+                if other.epochs > settings.epoch_num:
+                    chosen = folders.apart(settings.epoch_num)
+                    continue
+                if not waiting:
+                    print(f"waiting, to go on from there: {other}", file=sys.stderr, flush=True)
+                waiting = True
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+                continue
+            if chosen != folders or not further(folders.state, settings, mark):
+                break
+            lock.close()
+            chosen = folders.apart(settings.epoch_num)
+        yield chosen
+
+
+def serve(folders: Folders, settings: TrainSettings, mark: Callable[[], dict]) -> bool:
+    """Copy the checkpoints of epoch_num from the snapshots of a longer training, if it has kept them.
+
+    Its history up to there goes to where it would be of a training apart. Where the best generator is chosen,
+    it may be one of later epochs there: nothing is copied.
+    """
+    names = [f"{network}_{settings.epoch_num}.ckpt" for network in ("Generator", "Discriminator")]
+    if settings.eval_epoch_freq or not all((folders.snapshots / name).is_file() for name in names):
+        return False
+    position = further(folders.state, settings, mark)
+    if not position:
+        return False
+    write_history(position.history[: settings.epoch_num], folders.apart(settings.epoch_num).history)
+    for name in names:
+        with replacing(folders.ckpt / name) as scratch:
+            shutil.copyfile(folders.snapshots / name, scratch)
+        print(f"{folders.ckpt / name}: kept in {folders.snapshots} and copied", file=sys.stderr)
+    return True
