@@ -1,10 +1,12 @@
 """config.yaml as a whole: datasets, runs, and what is laid over what."""
 
 import difflib
+import hashlib
+import re
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Annotated, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
@@ -25,6 +27,7 @@ STAGES = (TrainSettings, PredictSettings, WhereSettings)
 # a run's name is a target beside these
 RULES = {"all", "benchmarks", "draw_demo", "download", "download_weights", "extract", "mindrecord"}
 RULES |= {"train", "keep_best", "predict", "evaluate", "measure_fidelity", "describe", "summarize", "fidelity"}
+LONGEST_NAME = 100  # characters of a downloaded file of weights
 BENCHMARKS = ("facades", "cityscapes", "maps", "night2day", "edges2shoes", "edges2handbags")
 
 
@@ -172,7 +175,11 @@ def _resolve(config: Config, name: str, top_level: dict[str, Any]) -> Run:
             f"config: runs.{name}.predict_split: dataset {dataset_name} has no split {predict.predict_split!r}; "
             f"it has {', '.join(dataset.splits)}"
         )
-    download = _download(name, entry.addresses, entry.ckpt_sha256, ".ckpt") if entry.addresses else None
+    addresses = entry.addresses
+    if isinstance(entry.ckpt, str) and "{" in entry.ckpt and not addresses:
+        # Snakemake would take what stands in braces for a wildcard, so the workflow uses a copy
+        addresses = (f"file://{quote(entry.ckpt)}",)
+    download = _download(name, addresses, entry.ckpt_sha256, ".ckpt") if addresses else None
     return Run(name, name, dataset_name, download.path if download else entry.ckpt, download, train, predict, where)
 
 
@@ -197,9 +204,16 @@ def fidelity_weights(settings: FidelitySettings) -> Download:
 
 
 def _download(owner: str, addresses: tuple[str, ...], sha256: str | None, ending: str) -> Download:
-    """Weights keep the name that they are published under, in a folder of their owner."""
-    file = PurePosixPath(unquote(urlsplit(addresses[0]).path)).name
-    return Download(f"data/weights/{owner}/{file.removesuffix(ending)}{ending}", addresses, sha256)
+    """Weights keep the name that they are published under, in a folder of their owner.
+
+    A name that is more than letters, digits, dots, dashes and lines would mean something to Snakemake, a
+    shell or a file system: it is reduced to these, and told from others like it by a checksum.
+    """
+    published = PurePosixPath(unquote(urlsplit(addresses[0]).path)).name.removesuffix(ending)
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", published).lstrip(".-")[:LONGEST_NAME]
+    if not stem or stem != published:
+        stem = f"{stem}-{hashlib.sha256(published.encode()).hexdigest()[:8]}".lstrip("-")
+    return Download(f"data/weights/{owner}/{stem}{ending}", addresses, sha256)
 
 
 def _set(model: BaseModel) -> dict[str, Any]:

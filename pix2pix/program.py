@@ -56,9 +56,9 @@ def read_flags(arguments: argparse.Namespace, model: type[Model]) -> Model:
         raise InputError("\n".join(lines)) from None
 
 
-def as_flags(settings: BaseModel) -> str:
-    """The command line that gives these settings back: `--lr 0.0002 --batch_size 1 ...`."""
-    return " ".join(f"--{name} {_word(value)}" for name, value in settings)
+def as_flags(settings: BaseModel) -> list[str]:
+    """The arguments that give these settings back: `["--lr", "0.0002", "--batch_size", "1", ...]`."""
+    return [word for name, value in settings for word in (f"--{name}", _word(value))]
 
 
 def run(main: Callable[[], None]) -> None:

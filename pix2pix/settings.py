@@ -169,7 +169,7 @@ class WhereSettings(Strict):
     device_target: Literal["CPU", "GPU", "Ascend"] = Field("CPU", description="what trains and predicts")
     device_num: Positive = Field(1, description="workers that train side by side, each on batch_size pairs a step")
     nodes: Positive = Field(1, description="machines that the workers are spread over, evenly")
-    hosts: Annotated[str, StringConstraints(pattern=r"^[\w.-]+(,[\w.-]+)*$")] | None = Field(
+    hosts: Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*(,\w[\w.-]*)*$")] | None = Field(
         None, description="names of these machines, a,b,c, reached by ssh; null: this one, or the Slurm allocation's"
     )
     save_minutes: Annotated[float, Field(gt=0)] = Field(
