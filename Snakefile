@@ -44,7 +44,7 @@ rule benchmarks:
         "results/benchmarks.html",
 
 
-for group in sorted(GROUPS):
+for group in sorted(CONFIG.runs):
 
     rule:
         name:

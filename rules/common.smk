@@ -41,7 +41,6 @@ DRAWN = [name for name, dataset in CONFIG.datasets.items() if dataset.drawn]
 DOWNLOADED = [name for name, dataset in CONFIG.datasets.items() if not dataset.drawn and not dataset.folder]
 INCEPTION = fidelity_weights(CONFIG.fidelity)
 WEIGHTS = {run.download.path: run.download for run in RUNS.values() if run.download} | {INCEPTION.path: INCEPTION}
-GROUPS = {run.group for run in RUNS.values()}
 SUMMARIES = {"summary": CONFIG.all, "benchmarks": BENCHMARKS}
 
 
@@ -51,8 +50,13 @@ def one_of(names):
 
 
 def members(groups):
-    """The runs of each group in turn: one, or one for each seed."""
-    return [run.name for group in groups for run in RUNS.values() if run.group == group]
+    """The runs of each group in turn: one, or one for each seed; an error if all of them had to be left out."""
+    runs = [run.name for group in groups for run in RUNS.values() if run.group == group]
+    if not runs:
+        named = ", ".join(f"runs.{group}" for group in groups)
+        print(f"error: config: {named}: nothing is left to make; change what is said above", file=sys.stderr)
+        sys.exit(1)
+    return runs
 
 
 def scores_of(runs):
@@ -60,8 +64,14 @@ def scores_of(runs):
 
 
 def everything_of(groups):
-    runs = members(groups)
-    return scores_of(runs) + expand("results/{run}/{result}", run=runs, result=["predict", "metrics.csv", "run.html"])
+    """An input function, so that only who asks for these groups hears that nothing is left of them."""
+
+    def results(wildcards):
+        runs = members(groups)
+        made = ["predict", "metrics.csv", "run.html"]
+        return scores_of(runs) + expand("results/{run}/{result}", run=runs, result=made)
+
+    return results
 
 
 def shards(dataset, split):
@@ -222,7 +232,12 @@ def train_mpi(wildcards):
     return "srun" if train_nodes(wildcards) > 1 else None
 
 
-def predict_device(wildcards):
+def predict_target(wildcards):
     """The run's own device; a CPU on a cluster, whose devices are asked for to train."""
     at_home = workflow.local_exec and not workflow.remote_exec
     return RUNS[wildcards.run].where.device_target if at_home else "CPU"
+
+
+def predict_device(wildcards):
+    """As train_device: what predicts on a device waits for what trains there."""
+    return int(predict_target(wildcards) != "CPU")
