@@ -23,7 +23,8 @@ rule predict:
     resources:
         mem_mb=4000,
         runtime=60,
-        device_target=predict_device,
+        device=predict_device,
+        device_target=predict_target,
     params:
         settings=predict_flags,
     shell:
