@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pix2pix.device import check_device, select_device
 from pix2pix.errors import InputError
+from pix2pix.memory import check_memory, training_memory
 from pix2pix.nodes import launch
 from pix2pix.parallel import is_worker, join_workers, leave
 from pix2pix.program import add_flags, read_flags, run
@@ -34,6 +35,7 @@ def main() -> None:
     if settings.eval_epoch_freq and not arguments.held_out:
         raise InputError("--eval_epoch_freq: needs --held_out, the records to measure on")
     logs = folders.state / "workers"
+    check_memory(training_memory(settings, where.device_target == "CPU"), where.device_num // where.nodes)
     if where.device_num > 1 and not is_worker():
         check_device(where.device_target)
         sys.exit(launch(sys.argv, where, logs))
