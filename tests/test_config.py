@@ -5,7 +5,7 @@ import json
 import jsonschema
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, copy_checkout, snakemake
 
 from pix2pix.config import BENCHMARKS, read_config
 from pix2pix.errors import InputError
@@ -165,6 +165,25 @@ def test_a_run_that_the_top_level_does_not_fit_is_left_out_and_said(shipped):
     assert notes[0].startswith("config: runs.demo: epoch_num (50) is more than")
     with pytest.raises(InputError, match=r"train_pic_size \(200\)"):
         read_config(shipped | {"train_pic_size": 200})
+
+
+@pytest.mark.parametrize(
+    ("added", "says"),
+    [
+        (b"# caf\xe9\n", "is not UTF-8 (byte "),
+        (b"seeds: &own [*own]\n", "a part of it holds itself"),
+        (b"comparisons: {a: [\n", "is no YAML: "),
+    ],
+)
+def test_a_config_file_that_cannot_be_read_is_one_line(tmp_path, added, says):
+    checkout = copy_checkout(tmp_path / "copy")
+    with open(checkout / "config.yaml", "ab") as file:
+        file.write(added)
+    done = snakemake(tmp_path, "-n", check=False, checkout=checkout)
+    assert done.returncode == 1
+    [line] = [line for line in done.stdout.splitlines() if "error: " in line]
+    assert line.startswith(f"error: {checkout}/config.yaml: {says}")
+    assert "Traceback" not in done.stdout
 
 
 def test_schema_and_parameter_table_are_in_step_with_the_models(shipped):
