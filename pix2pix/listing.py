@@ -1,36 +1,50 @@
-"""Folders of pictures of one's own: what is missing in them, and by what a change in them is noticed."""
+"""Files and folders of one's own: which are missing, and by what a change in a folder of pictures is noticed."""
 
 import functools
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from pix2pix.config import Config
 from pix2pix.errors import InputError
 
 
-def check_folders(config: Config) -> None:
-    """Make sure that each dataset's folder is there, with a folder that can be read for each split.
+def check_paths(config: Config) -> None:
+    """Make sure that what the configuration names is there, since Snakemake does not miss it once results are made.
+
+    That is each dataset's folder, with a folder that can be read for each split, and each run's ckpt but
+    those below results/, which the workflow makes.
 
     Raises:
         InputError: with a line for each that is not.
     """
-    wrong = []
+    wrong = [*_folders(config), *_checkpoints(config)]
+    if wrong:
+        raise InputError("\n".join(wrong))
+
+
+def _checkpoints(config: Config) -> Iterator[str]:
+    for name, run in config.runs.items():
+        given = isinstance(run.ckpt, str) and not run.addresses
+        if given and Path(run.ckpt).parts[:1] != ("results",) and not Path(run.ckpt).is_file():
+            yield f"config: runs.{name}.ckpt: {run.ckpt}: there is no such file; correct the path"
+
+
+def _folders(config: Config) -> Iterator[str]:
     for name, dataset in config.datasets.items():
         if dataset.folder is None:
             continue
         key = f"config: datasets.{name}.folder: {dataset.folder}"
         if not Path(dataset.folder).is_dir():
-            wrong.append(f"{key}: there is no such folder; correct the path")
+            yield f"{key}: there is no such folder; correct the path"
             continue
         for split in dataset.splits:
             pictures = Path(dataset.folder, split)
             if not pictures.is_dir():
-                wrong.append(f"{key}: has no folder {split}/, which the dataset's splits name; add it")
+                yield f"{key}: has no folder {split}/, which the dataset's splits name; add it"
             elif not os.access(pictures, os.R_OK | os.X_OK):
-                wrong.append(f"{key}: {split}/ cannot be read; give yourself permission")
-    if wrong:
-        raise InputError("\n".join(wrong))
+                yield f"{key}: {split}/ cannot be read; give yourself permission"
 
 
 @functools.cache

@@ -9,14 +9,14 @@ from snakemake.settings.types import DeploymentMethod
 from pix2pix.checksum import sha256_of
 from pix2pix.config import BENCHMARKS, fidelity_weights, read_config
 from pix2pix.errors import InputError
-from pix2pix.listing import check_folders, listing_of
+from pix2pix.listing import check_paths, listing_of
 from pix2pix.program import as_flags
 
 try:
     CONFIG, RUNS, NOTES = read_config(config)
-    # a node of a cluster that does one job may not see the folders
+    # a node of a cluster that does one job may not see all of them
     if workflow.is_main_process:
-        check_folders(CONFIG)
+        check_paths(CONFIG)
 except InputError as error:
     print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)
     sys.exit(1)

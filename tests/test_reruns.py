@@ -92,3 +92,12 @@ def test_a_folder_without_a_declared_split_is_an_error_also_after_everything_is_
     assert done.returncode == 1
     assert f"error: {says}" in done.stdout.splitlines()
     assert "Building DAG" not in done.stdout
+
+
+def test_a_checkpoint_that_is_not_there_is_an_error_also_after_everything_is_made(finished):
+    work, config = finished
+    change = "runs={squares: {ckpt: nowhere/g.ckpt}}"
+    done = snakemake(work, "-n", "--configfile", str(config), "--config", change, check=False)
+    assert done.returncode == 1
+    says = "error: config: runs.squares.ckpt: nowhere/g.ckpt: there is no such file; correct the path"
+    assert says in done.stdout.splitlines()
