@@ -1,6 +1,18 @@
+import sys
+from pathlib import Path
+
 from snakemake.utils import min_version
 
+from pix2pix.errors import InputError
+from pix2pix.yaml_file import check_yaml
+
 min_version("9.0")
+
+try:
+    check_yaml(Path(workflow.basedir) / "config.yaml")
+except InputError as error:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(1)
 
 
 configfile: f"{workflow.basedir}/config.yaml"
@@ -44,7 +56,7 @@ rule benchmarks:
         "results/benchmarks.html",
 
 
-for group in sorted(GROUPS):
+for group in sorted(CONFIG.runs):
 
     rule:
         name:

@@ -1,36 +1,45 @@
 """config.yaml as a whole: datasets, runs, and what is laid over what."""
 
 import difflib
+import hashlib
+import re
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Annotated, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
 from pix2pix.errors import InputError
 from pix2pix.settings import (
+    Addresses,
+    Checkpoint,
     DatasetSettings,
     FidelitySettings,
     Name,
+    Names,
     PredictSettings,
-    Seed,
+    Seeds,
     Sha256,
     Strict,
     TrainSettings,
     WhereSettings,
+    is_address,
 )
 
 STAGES = (TrainSettings, PredictSettings, WhereSettings)
 # a run's name is a target beside these
 RULES = {"all", "benchmarks", "draw_demo", "download", "download_weights", "extract", "mindrecord"}
 RULES |= {"train", "keep_best", "predict", "evaluate", "measure_fidelity", "describe", "summarize", "fidelity"}
+LONGEST_NAME = 100  # characters of a downloaded file of weights
+# what a dataset may say of its runs
+OF_DATASET = {"direction", "jitter", "flip"}
+# what does nothing where nothing is trained
+OF_TRAINING = {*TrainSettings.model_fields, *WhereSettings.model_fields} - {
+    *PredictSettings.model_fields,
+    "device_target",
+}
 BENCHMARKS = ("facades", "cityscapes", "maps", "night2day", "edges2shoes", "edges2handbags")
-
-
-def is_address(text: str) -> bool:
-    """Whether a checkpoint is to be fetched, rather than a path."""
-    return text.startswith(("http://", "https://", "file://"))
 
 
 def _optional_fields() -> dict[str, Any]:
@@ -51,7 +60,7 @@ class RunSettings(Overrides):
     """What is trained on a dataset: the dataset's name and the parameters that differ."""
 
     dataset: Name | None = Field(None, description="a name under datasets; null: the one named like the run")
-    ckpt: str | list[str] | None = Field(
+    ckpt: Checkpoint = Field(
         None,
         description="a generator's checkpoint, with which the run predicts without training: a path, or an address "
         "(http://, https://, file://), or several that are tried in order",
@@ -63,8 +72,6 @@ class RunSettings(Overrides):
 
     @model_validator(mode="after")
     def _one_checkpoint(self) -> "RunSettings":
-        if isinstance(self.ckpt, list) and not (self.ckpt and all(map(is_address, self.ckpt))):
-            raise ValueError("ckpt: a list holds addresses that start with http://, https:// or file://")
         if self.ckpt_sha256 and not self.addresses:
             raise ValueError("ckpt_sha256: needs a ckpt that is an address")
         return self
@@ -79,15 +86,13 @@ class RunSettings(Overrides):
 class Config(Overrides):
     """The whole of config.yaml. A parameter at the top level is laid over every run."""
 
-    all: list[Name] = Field(["demo"], description="the runs that a plain `snakemake` makes")
-    mirrors: list[str] = Field([], description="where archives come from, unless a dataset has mirrors of its own")
+    all: Names = Field(["demo"], description="the runs that a plain `snakemake` makes")
+    mirrors: Addresses = Field([], description="where archives come from, unless a dataset has mirrors of its own")
     datasets: dict[Name, DatasetSettings] = Field({}, description="paired pictures, by name")
     defaults: Overrides = Field(default_factory=Overrides, description="parameters of runs that do not say otherwise")
     runs: dict[Name, RunSettings] = Field({}, description="what is trained, by name")
-    seeds: list[Seed] = Field(
-        [], description="train each run once for each of these seeds, as RUN_seed0, RUN_seed1, ..."
-    )
-    comparisons: dict[str, list[Name]] = Field(
+    seeds: Seeds = Field([], description="train each run once for each of these seeds, as RUN_seed0, RUN_seed1, ...")
+    comparisons: dict[Annotated[str, Field(min_length=1)], Names] = Field(
         {}, description="runs that the summary compares with one another, by a title"
     )
     fidelity: FidelitySettings = Field(default_factory=FidelitySettings, description="FID and KID")
@@ -120,11 +125,13 @@ def read_config(config: dict[str, Any]) -> tuple[Config, dict[str, Run], list[st
     """Check the whole configuration and resolve every run.
 
     A run's parameters are, from weakest to strongest: built-in defaults, `defaults`, the dataset's
-    direction, jitter and flip, the run's own entry, the top level (so `--config lr=0.001` wins).
+    direction, jitter and flip where it has them, the run's own entry, the top level (so
+    `--config lr=0.001` wins).
 
     Returns:
-        the configuration, its runs by name, and a note for each run that had to be left out because
-        the top level does not fit it (`--config epoch_num=50` and the demo's short schedule).
+        the configuration, its runs by name, and notes: on each run that had to be left out because
+        the top level does not fit it (`--config epoch_num=50` and the demo's short schedule), and on
+        what is written and has no effect.
 
     Raises:
         InputError: with a line for each mistake, naming the key, the value and what is allowed.
@@ -142,16 +149,41 @@ def read_config(config: dict[str, Any]) -> tuple[Config, dict[str, Run], list[st
                 raise InputError(f"config: {key}: no run is named {name!r}{_nearest(name, settings.runs)}")
     if settings.seeds and settings.seed is not None:
         raise InputError("config: seeds: excludes seed at the top level: keep one")
-    runs, notes = {}, []
+    runs, left_out = {}, []
     for name in settings.runs:
         _resolve(settings, name, {})
         try:
-            runs |= {run.name: run for run in _seeded(_resolve(settings, name, _set(settings)), settings.seeds)}
+            seeded = _seeded(_resolve(settings, name, _set(settings)), settings.seeds)
         except InputError as error:
-            notes.append(f"{error} (this run is left out)")
-    if not runs and notes:
-        raise InputError(notes[0])
-    return settings, runs, notes
+            left_out.append(f"{error} (this run is left out)")
+            continue
+        for run in seeded:
+            if run.name != name and run.name in settings.runs:
+                raise InputError(
+                    f"config: seeds: one of run {name} is named {run.name}, as another run is: rename that"
+                )
+            runs[run.name] = run
+    if not runs and left_out:
+        raise InputError(left_out[0])
+    return settings, runs, _without_effect(settings) + left_out
+
+
+def _without_effect(config: Config) -> list[str]:
+    """A note for each thing that is written and changes nothing."""
+    notes = []
+    for key in sorted(OF_DATASET & _set(config.defaults).keys()):
+        value = getattr(config.defaults, key)
+        written = {name: getattr(each, key) for name, each in config.datasets.items() if key in each.model_fields_set}
+        if own := [name for name, of_dataset in written.items() if of_dataset != value]:
+            notes.append(f"config: defaults.{key}: {value} has no effect on datasets with their own: {', '.join(own)}")
+    for name, run in config.runs.items():
+        if run.ckpt and (idle := sorted(OF_TRAINING & _set(run).keys())):
+            notes.append(f"config: runs.{name}: no effect has {', '.join(idle)}: with a ckpt nothing is trained")
+    for title, names in config.comparisons.items():
+        missing = [name for name in names if name not in config.all]
+        if missing and not set(names) <= set(BENCHMARKS):
+            notes.append(f"config: comparisons.{title}: is not made, as `all` lacks {', '.join(missing)}: add there")
+    return notes
 
 
 def _resolve(config: Config, name: str, top_level: dict[str, Any]) -> Run:
@@ -161,7 +193,7 @@ def _resolve(config: Config, name: str, top_level: dict[str, Any]) -> Run:
         near = _nearest(dataset_name, config.datasets)
         raise InputError(f"config: runs.{name}.dataset: no dataset is named {dataset_name!r}{near}")
     dataset = config.datasets[dataset_name]
-    of_dataset = {key: getattr(dataset, key) for key in ("direction", "jitter", "flip")}
+    of_dataset = {key: getattr(dataset, key) for key in OF_DATASET & dataset.model_fields_set}
     values = _set(config.defaults) | of_dataset | _set(entry) | top_level
     target = "right" if values["direction"] == "AtoB" else "left"
     values.setdefault("target_palette", dataset.palettes.get(target))
@@ -174,7 +206,11 @@ def _resolve(config: Config, name: str, top_level: dict[str, Any]) -> Run:
             f"config: runs.{name}.predict_split: dataset {dataset_name} has no split {predict.predict_split!r}; "
             f"it has {', '.join(dataset.splits)}"
         )
-    download = _download(name, entry.addresses, entry.ckpt_sha256, ".ckpt") if entry.addresses else None
+    addresses = entry.addresses
+    if isinstance(entry.ckpt, str) and "{" in entry.ckpt and not addresses:
+        # Snakemake would take what stands in braces for a wildcard, so the workflow uses a copy
+        addresses = (f"file://{quote(entry.ckpt)}",)
+    download = _download(name, addresses, entry.ckpt_sha256, ".ckpt") if addresses else None
     return Run(name, name, dataset_name, download.path if download else entry.ckpt, download, train, predict, where)
 
 
@@ -199,9 +235,16 @@ def fidelity_weights(settings: FidelitySettings) -> Download:
 
 
 def _download(owner: str, addresses: tuple[str, ...], sha256: str | None, ending: str) -> Download:
-    """Weights keep the name that they are published under, in a folder of their owner."""
-    file = PurePosixPath(unquote(urlsplit(addresses[0]).path)).name
-    return Download(f"data/weights/{owner}/{file.removesuffix(ending)}{ending}", addresses, sha256)
+    """Weights keep the name that they are published under, in a folder of their owner.
+
+    A name that is more than letters, digits, dots, dashes and lines would mean something to Snakemake, a
+    shell or a file system: it is reduced to these, and told from others like it by a checksum.
+    """
+    published = PurePosixPath(unquote(urlsplit(addresses[0]).path)).name.removesuffix(ending)
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", published).lstrip(".-")[:LONGEST_NAME]
+    if not stem or stem != published:
+        stem = f"{stem}-{hashlib.sha256(published.encode()).hexdigest()[:8]}".lstrip("-")
+    return Download(f"data/weights/{owner}/{stem}{ending}", addresses, sha256)
 
 
 def _set(model: BaseModel) -> dict[str, Any]:

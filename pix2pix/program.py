@@ -1,6 +1,7 @@
 """What the programs in scripts/ share: flags from a settings model, and one line for an error."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pix2pix.disk import FULL
 from pix2pix.errors import InputError
 
+TRACEBACK = "PIX2PIX_TRACEBACK"
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -56,13 +58,16 @@ def read_flags(arguments: argparse.Namespace, model: type[Model]) -> Model:
         raise InputError("\n".join(lines)) from None
 
 
-def as_flags(settings: BaseModel) -> str:
-    """The command line that gives these settings back: `--lr 0.0002 --batch_size 1 ...`."""
-    return " ".join(f"--{name} {_word(value)}" for name, value in settings)
+def as_flags(settings: BaseModel) -> list[str]:
+    """The arguments that give these settings back: `["--lr", "0.0002", "--batch_size", "1", ...]`."""
+    return [word for name, value in settings for word in (f"--{name}", _word(value))]
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a program's main function; bad input is one clear line and exit status 1."""
+    """Run a program's main function; bad input is one clear line and exit status 1.
+
+    So is what nobody has foreseen, but for whoever sets PIX2PIX_TRACEBACK in the environment.
+    """
     # as an exception, so that what is half written is cleared away
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
@@ -75,6 +80,13 @@ def run(main: Callable[[], None]) -> None:
         where = f"{error.filename}: " if error.filename else ""
         hint = "; make room and start again" if error.errno in FULL else ""
         print(f"error: {where}{error.strerror or error}{hint}", file=sys.stderr)
+        sys.exit(1)
+    except Exception as error:
+        if TRACEBACK in os.environ:
+            raise
+        said = str(error).strip().partition("\n")[0]
+        hint = f"({TRACEBACK}=1 in the environment shows where)"
+        print(f"error: unexpected {type(error).__name__}: {said} {hint}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)

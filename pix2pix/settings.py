@@ -5,18 +5,60 @@ the messages for a mistaken config.yaml. A run's settings are split by the stage
 so that a change reruns that stage and no other.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Split = Literal["train", "val", "test"]
-Direction = Literal["AtoB", "BtoA"]
-Palette = Literal["cityscapes"]
-Positive = Annotated[int, Field(ge=1)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+ADDRESS = ("http://", "https://", "file://")
+MOST_PAIRS = (
+    10_000_000  # in a split; the largest published one has 138,567, and a file of records is made of each 20,000
+)
+
+
+def is_address(text: str) -> bool:
+    """Whether a file is to be fetched from there, rather than a path."""
+    return text.startswith(ADDRESS)
+
+
+def _a_path(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError("must be a path, and is empty or holds a zero byte")
+    return text
+
+
+def _an_address(text: str) -> str:
+    if not is_address(text):
+        raise ValueError(f"{text!r} must start with http://, https:// or file://")
+    return text
+
+
+def _a_checkpoint(value: object) -> object:
+    if isinstance(value, list) and not (value and all(isinstance(each, str) and is_address(each) for each in value)):
+        raise ValueError("a list holds addresses that start with http://, https:// or file://")
+    if isinstance(value, str):
+        if "://" in value:
+            return _an_address(value)
+        return _a_path(value)
+    if not isinstance(value, list | None):
+        raise ValueError(f"must be a path or an address, not {value!r}")
+    return value
+
+
+def _once_each(values: list) -> list:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{value!r} is there more than once: keep one")
+    return values
 
 
 def _grey_or_rgb(planes: int) -> int:
@@ -25,6 +67,20 @@ def _grey_or_rgb(planes: int) -> int:
     return planes
 
 
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Names = Annotated[list[Name], Field(min_length=1), AfterValidator(_once_each)]
+PathName = Annotated[str, AfterValidator(_a_path)]
+Addresses = Annotated[list[Annotated[str, AfterValidator(_an_address)]], Field(min_length=1)]
+Checkpoint = Annotated[str | list[str] | None, BeforeValidator(_a_checkpoint)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Split = Literal["train", "val", "test"]
+Direction = Literal["AtoB", "BtoA"]
+Palette = Literal["cityscapes"]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Seeds = Annotated[list[Seed], AfterValidator(_once_each)]
+Positive = Annotated[int, Field(ge=1)]
+Pairs = Annotated[int, Field(ge=1, le=MOST_PAIRS)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Planes = Annotated[int, AfterValidator(_grey_or_rgb)]
 
 TARGET_PALETTE = (
@@ -34,26 +90,44 @@ TARGET_PALETTE = (
 SSIM_WINDOW = 11  # pixels
 
 
+def _types_in(annotation: object) -> set[object]:
+    """The types that an annotation is made of: those of `dict[str, int | None]` are str, int and None's."""
+    return {annotation}.union(*map(_types_in, get_args(annotation))) if not isinstance(annotation, str) else set()
+
+
 class Strict(BaseModel):
     """A model that knows all of its keys: an unknown one is an error, not silence."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        # Python takes true for 1
+        types = _types_in(cls.model_fields[info.field_name].annotation)
+        values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        for each in values:
+            if isinstance(each, bool) and types & {int, float} and bool not in types:
+                raise ValueError(f"must be a number, not {str(each).lower()}")
+        return value
+
 
 class DatasetSettings(Strict):
     """Where paired pictures come from and how they are to be read."""
 
-    mirrors: list[str] | None = Field(
+    mirrors: Addresses | None = Field(
         None,
         description="addresses of the archive, tried in order: http(s):// or file://, {dataset} is filled in; "
         "one that names no .tar archive is a folder that holds {dataset}.tar.gz; null: the top-level mirrors",
     )
-    folder: str | None = Field(None, description="a folder on disk with train/ and val/ inside, in place of an archive")
+    folder: PathName | None = Field(
+        None, description="a folder on disk with train/ and val/ inside, in place of an archive"
+    )
     drawn: bool = Field(False, description="drawn by the built-in program, in place of an archive (the demo)")
     sha256: Sha256 | None = Field(
         None, description="checksum of the archive; null: that of the first download is kept and compared"
     )
-    splits: dict[Split, Positive | None] = Field(
+    splits: dict[Split, Pairs | None] = Field(
         {"train": None, "val": None},
         description="the splits and how many pairs each has; null: any number but none",
     )
@@ -72,6 +146,10 @@ class DatasetSettings(Strict):
             raise ValueError("mirrors, folder and drawn exclude one another: keep one")
         if "train" not in self.splits or "val" not in self.splits:
             raise ValueError("splits needs both train and val")
+        if self.drawn and (self.splits.keys() != {"train", "val"} or None in self.splits.values()):
+            raise ValueError("drawn needs splits of train and val alone, with the number of pairs of each")
+        if self.folder is not None and self.sha256 is not None:
+            raise ValueError("sha256 is the checksum of an archive, and a folder has none: leave it out")
         return self
 
 
@@ -181,7 +259,7 @@ class WhereSettings(Strict):
     device_target: Literal["CPU", "GPU", "Ascend"] = Field("CPU", description="what trains and predicts")
     device_num: Positive = Field(1, description="workers that train side by side, each on batch_size pairs a step")
     nodes: Positive = Field(1, description="machines that the workers are spread over, evenly")
-    hosts: Annotated[str, StringConstraints(pattern=r"^[\w.-]+(,[\w.-]+)*$")] | None = Field(
+    hosts: Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*(,\w[\w.-]*)*$")] | None = Field(
         None, description="names of these machines, a,b,c, reached by ssh; null: this one, or the Slurm allocation's"
     )
     save_minutes: Annotated[float, Field(gt=0)] = Field(
@@ -207,7 +285,7 @@ class FidelitySettings(Strict):
     enabled: bool = Field(
         False, description="measure every run; false: only where results/{run}/fidelity.json is asked for"
     )
-    weights: Annotated[list[str], Field(min_length=1)] = Field(
+    weights: Addresses = Field(
         ["https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"],
         description="addresses of the weights, tried in order: http(s):// or file://",
     )

@@ -1,35 +1,46 @@
+import os
 import re
 import shlex
 import sys
+from pathlib import Path
 
 from snakemake.settings.types import DeploymentMethod
 
+from pix2pix.checksum import sha256_of
 from pix2pix.config import BENCHMARKS, fidelity_weights, read_config
 from pix2pix.errors import InputError
+from pix2pix.listing import check_paths, listing_of
 from pix2pix.program import as_flags
 
 try:
     CONFIG, RUNS, NOTES = read_config(config)
+    # a node of a cluster that does one job may not see all of them
+    if workflow.is_main_process:
+        check_paths(CONFIG)
 except InputError as error:
     print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)
     sys.exit(1)
 for note in NOTES:
     print(note, file=sys.stderr)
-HERE = shlex.quote(workflow.basedir)
-if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
-    SCRIPTS = f"PYTHONPATH={HERE} python {HERE}/scripts"
-else:
-    SCRIPTS = f"{shlex.quote(sys.executable)} {HERE}/scripts"
+# Snakemake runs again what has another command, so its text is the same in every checkout and interpreter: what
+# differs comes by variables, which are set here also where a node of a cluster reads this file for its job
+IN_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+os.environ.update(PIX2PIX_HOME=workflow.basedir, PIX2PIX_PYTHON="python" if IN_CONDA else sys.executable)
+HOME = '"$PIX2PIX_HOME"'
+SCRIPTS = f'PYTHONPATH={HOME}"${{{{PYTHONPATH:+:$PYTHONPATH}}}}" "$PIX2PIX_PYTHON" {HOME}/scripts'
+# Snakemake formats the path of an environment, so braces in it are doubled
+ENVS = f"{workflow.basedir}/workflow/envs".replace("{", "{{").replace("}", "}}")
 # what a program prints goes to the terminal and to its log; tee outlives the signals on which training saves its state
 LOG_TO = """2>&1 | sh -c 'trap "" INT TERM; exec tee "$0"'"""
 # the shell, too, waits until training has saved its state
 OUTLIVE_SIGNALS = "trap : TERM;"
+# as a param, by its content: the path of an input would tell one checkout from another
+PUBLISHED_SHA256 = sha256_of(Path(workflow.basedir) / "workflow" / "published.yaml")
 PAIRS_IN_A_SHARD = 20000
 DRAWN = [name for name, dataset in CONFIG.datasets.items() if dataset.drawn]
 DOWNLOADED = [name for name, dataset in CONFIG.datasets.items() if not dataset.drawn and not dataset.folder]
 INCEPTION = fidelity_weights(CONFIG.fidelity)
 WEIGHTS = {run.download.path: run.download for run in RUNS.values() if run.download} | {INCEPTION.path: INCEPTION}
-GROUPS = {run.group for run in RUNS.values()}
 SUMMARIES = {"summary": CONFIG.all, "benchmarks": BENCHMARKS}
 
 
@@ -39,8 +50,13 @@ def one_of(names):
 
 
 def members(groups):
-    """The runs of each group in turn: one, or one for each seed."""
-    return [run.name for group in groups for run in RUNS.values() if run.group == group]
+    """The runs of each group in turn: one, or one for each seed; an error if all of them had to be left out."""
+    runs = [run.name for group in groups for run in RUNS.values() if run.group == group]
+    if not runs:
+        named = ", ".join(f"runs.{group}" for group in groups)
+        print(f"error: config: {named}: nothing is left to make; change what is said above", file=sys.stderr)
+        sys.exit(1)
+    return runs
 
 
 def scores_of(runs):
@@ -48,8 +64,14 @@ def scores_of(runs):
 
 
 def everything_of(groups):
-    runs = members(groups)
-    return scores_of(runs) + expand("results/{run}/{result}", run=runs, result=["predict", "metrics.csv", "run.html"])
+    """An input function, so that only who asks for these groups hears that nothing is left of them."""
+
+    def results(wildcards):
+        runs = members(groups)
+        made = ["predict", "metrics.csv", "run.html"]
+        return scores_of(runs) + expand("results/{run}/{result}", run=runs, result=made)
+
+    return results
 
 
 def shards(dataset, split):
@@ -85,23 +107,23 @@ def checkpoint_of(wildcards):
 def train_flags(wildcards):
     train = RUNS[wildcards.run].train
     flags = as_flags(train.model_copy(update={"epoch_num": int(wildcards.epoch)}))
-    return " ".join([flags, *["--held_out"] * (train.eval_epoch_freq > 0), *held_out_records(wildcards)])
+    return shlex.join([*flags, *["--held_out"] * (train.eval_epoch_freq > 0), *held_out_records(wildcards)])
 
 
 def predict_flags(wildcards):
-    return as_flags(RUNS[wildcards.run].predict)
+    return shlex.join(as_flags(RUNS[wildcards.run].predict))
 
 
 def evaluate_flags(wildcards):
     run = RUNS[wildcards.run]
-    return f"--run {run.name} --group {run.group} --dataset {run.dataset}"
+    return shlex.join(["--run", run.name, "--group", run.group, "--dataset", run.dataset])
 
 
 def describe_flags(wildcards):
     run = RUNS[wildcards.run]
     settings = run.predict if run.ckpt else {**dict(run.train), **dict(run.predict)}.items()
     flags = ["--trained"] * (run.ckpt is None) + ["--fidelity"] * CONFIG.fidelity.enabled
-    return " ".join([*flags, "--settings", *(f"{name}={value}" for name, value in settings)])
+    return shlex.join([*flags, "--settings", *(f"{name}={value}" for name, value in settings)])
 
 
 def summarize_flags(wildcards):
@@ -109,13 +131,13 @@ def summarize_flags(wildcards):
     flags = [f"results/{run}" for run in members(groups)] + ["--fidelity"] * CONFIG.fidelity.enabled
     for title, names in CONFIG.comparisons.items():
         if set(names) <= set(groups):
-            flags += ["--compare", shlex.quote(f"{title}={','.join(names)}")]
-    return " ".join(flags)
+            flags.append(f"--compare={title}={','.join(names)}")
+    return shlex.join(flags)
 
 
 def mirror_flags(wildcards):
     mirrors = CONFIG.datasets[wildcards.dataset].mirrors or CONFIG.mirrors
-    return " ".join(f"--mirror {shlex.quote(mirror)}" for mirror in mirrors)
+    return shlex.join(f"--mirror={mirror}" for mirror in mirrors)
 
 
 def checksum_flag(wildcards):
@@ -125,8 +147,8 @@ def checksum_flag(wildcards):
 
 def weights_flags(wildcards):
     download = WEIGHTS[f"data/weights/{wildcards.file}"]
-    flags = [f"--address {shlex.quote(address)}" for address in download.addresses]
-    return " ".join(flags + ([f"--sha256 {download.sha256}"] if download.sha256 else []))
+    flags = [f"--address={address}" for address in download.addresses]
+    return shlex.join(flags + ([f"--sha256={download.sha256}"] if download.sha256 else []))
 
 
 def drawn_flags(wildcards):
@@ -140,15 +162,19 @@ def split_flags(wildcards):
 
 
 def pictures_source(wildcards):
-    """The archive, or the split folders of a dataset on disk."""
+    """The archive; a folder is known by its listing, a param, since its time tells nothing of the pictures in it."""
+    return [] if CONFIG.datasets[wildcards.dataset].folder else f"data/{wildcards.dataset}.tar.gz"
+
+
+def pictures_listing(wildcards):
     dataset = CONFIG.datasets[wildcards.dataset]
-    if dataset.folder:
-        return [f"{dataset.folder.rstrip('/')}/{split}" for split in dataset.splits]
-    return f"data/{wildcards.dataset}.tar.gz"
+    return listing_of(dataset.folder, tuple(dataset.splits)) if dataset.folder else None
 
 
 def source_argument(wildcards):
-    return shlex.quote(CONFIG.datasets[wildcards.dataset].folder or f"data/{wildcards.dataset}.tar.gz")
+    source = CONFIG.datasets[wildcards.dataset].folder or f"data/{wildcards.dataset}.tar.gz"
+    # what starts with a dash would be taken for a flag
+    return shlex.quote(f"./{source}" if source.startswith("-") else source)
 
 
 def shard_flags(wildcards):
@@ -158,7 +184,7 @@ def shard_flags(wildcards):
 
 def where_flags(wildcards):
     """Where the work is done; as a resource, since a change of it reruns nothing."""
-    return as_flags(RUNS[wildcards.run].where)
+    return shlex.join(as_flags(RUNS[wildcards.run].where))
 
 
 def workers_on_a_node(wildcards):
@@ -204,7 +230,12 @@ def train_mpi(wildcards):
     return "srun" if train_nodes(wildcards) > 1 else None
 
 
-def predict_device(wildcards):
+def predict_target(wildcards):
     """The run's own device; a CPU on a cluster, whose devices are asked for to train."""
     at_home = workflow.local_exec and not workflow.remote_exec
     return RUNS[wildcards.run].where.device_target if at_home else "CPU"
+
+
+def predict_device(wildcards):
+    """As train_device: what predicts on a device waits for what trains there."""
+    return int(predict_target(wildcards) != "CPU")

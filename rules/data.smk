@@ -19,7 +19,7 @@ rule draw_demo:
     wildcard_constraints:
         dataset=one_of(DRAWN),
     conda:
-        "../workflow/envs/pix2pix.yaml"
+        f"{ENVS}/pix2pix.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -27,7 +27,7 @@ rule draw_demo:
     params:
         counts=drawn_flags,
     shell:
-        f"{SCRIPTS}/draw_demo.py " "{output} {params.counts} " f"{LOG_TO} {{log}}"
+        f"{SCRIPTS}/draw_demo.py " "{output:q} {params.counts} " f"{LOG_TO} {{log:q}}"
 
 
 rule download:
@@ -41,7 +41,7 @@ rule download:
     wildcard_constraints:
         dataset=one_of(DOWNLOADED),
     conda:
-        "../workflow/envs/pix2pix.yaml"
+        f"{ENVS}/pix2pix.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -50,8 +50,8 @@ rule download:
         sha256=checksum_flag,
     shell:
         f"{SCRIPTS}/download.py "
-        "--dataset {wildcards.dataset} {resources.mirrors} {resources.sha256} {output} "
-        f"{LOG_TO} {{log}}"
+        "--dataset {wildcards.dataset:q} {resources.mirrors} {resources.sha256} {output:q} "
+        f"{LOG_TO} {{log:q}}"
 
 
 rule download_weights:
@@ -64,14 +64,14 @@ rule download_weights:
     wildcard_constraints:
         file=one_of(path.removeprefix("data/weights/") for path in WEIGHTS),
     conda:
-        "../workflow/envs/pix2pix.yaml"
+        f"{ENVS}/pix2pix.yaml"
     threads: 1
     resources:
         mem_mb=500,
         runtime=120,
         addresses=weights_flags,
     shell:
-        f"{SCRIPTS}/download_weights.py " "{resources.addresses} {output} " f"{LOG_TO} {{log}}"
+        f"{SCRIPTS}/download_weights.py " "{resources.addresses} {output:q} " f"{LOG_TO} {{log:q}}"
 
 
 rule extract:
@@ -84,7 +84,7 @@ rule extract:
     benchmark:
         "logs/extract/{dataset}.tsv"
     conda:
-        "../workflow/envs/pix2pix.yaml"
+        f"{ENVS}/pix2pix.yaml"
     threads: 2
     resources:
         mem_mb=1000,
@@ -93,10 +93,11 @@ rule extract:
     params:
         source=source_argument,
         splits=split_flags,
+        listing=pictures_listing,
     shell:
         f"{SCRIPTS}/extract.py "
-        "{params.source} {output} --splits {params.splits} --threads {threads} {resources.sha256} "
-        f"{LOG_TO} {{log}}"
+        "{params.source} {output:q} --splits {params.splits} --threads {threads} {resources.sha256} "
+        f"{LOG_TO} {{log:q}}"
 
 
 rule mindrecord:
@@ -110,7 +111,7 @@ rule mindrecord:
     benchmark:
         "logs/mindrecord/{dataset}_{part}.tsv"
     conda:
-        "../workflow/envs/pix2pix.yaml"
+        f"{ENVS}/pix2pix.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -118,4 +119,4 @@ rule mindrecord:
     params:
         part=shard_flags,
     shell:
-        f"{SCRIPTS}/mindrecord.py " "{input} {output.records} {params.part} " f"{LOG_TO} {{log}}"
+        f"{SCRIPTS}/mindrecord.py " "{input:q} {output.records:q} {params.part} " f"{LOG_TO} {{log:q}}"

@@ -18,19 +18,20 @@ rule predict:
     wildcard_constraints:
         run=one_of(RUNS),
     conda:
-        "../workflow/envs/pix2pix.yaml"
+        f"{ENVS}/pix2pix.yaml"
     threads: 2
     resources:
         mem_mb=4000,
         runtime=60,
-        device_target=predict_device,
+        device=predict_device,
+        device_target=predict_target,
     params:
         settings=predict_flags,
     shell:
         f"{SCRIPTS}/predict.py "
-        "{input.records} --ckpt {input.ckpt} --predict_dir {output} --run {wildcards.run}"
+        "{input.records:q} --ckpt={input.ckpt:q} --predict_dir {output:q} --run {wildcards.run:q}"
         " {params.settings} --device_target {resources.device_target} "
-        f"{LOG_TO} {{log}}"
+        f"{LOG_TO} {{log:q}}"
 
 
 rule evaluate:
@@ -47,7 +48,7 @@ rule evaluate:
     wildcard_constraints:
         run=one_of(RUNS),
     conda:
-        "../workflow/envs/pix2pix.yaml"
+        f"{ENVS}/pix2pix.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -56,9 +57,9 @@ rule evaluate:
         about=evaluate_flags,
     shell:
         f"{SCRIPTS}/evaluate.py "
-        "{input.records} --predict_dir {input.predictions} {params.about}"
-        " --csv {output.pictures} --json {output.summary} "
-        f"{LOG_TO} {{log}}"
+        "{input.records:q} --predict_dir {input.predictions:q} {params.about}"
+        " --csv {output.pictures:q} --json {output.summary:q} "
+        f"{LOG_TO} {{log:q}}"
 
 
 rule measure_fidelity:
@@ -74,7 +75,7 @@ rule measure_fidelity:
     wildcard_constraints:
         run=one_of(RUNS),
     conda:
-        "../workflow/envs/fidelity.yaml"
+        f"{ENVS}/fidelity.yaml"
     threads: 2
     resources:
         mem_mb=4000,
@@ -83,8 +84,8 @@ rule measure_fidelity:
         sha256=INCEPTION.sha256,
     shell:
         f"{SCRIPTS}/measure_fidelity.py "
-        "{output} --predict_dir {input.predictions} --weights {input.weights} --sha256 {params.sha256} "
-        f"{LOG_TO} {{log}}"
+        "{output:q} --predict_dir {input.predictions:q} --weights {input.weights:q} --sha256 {params.sha256:q} "
+        f"{LOG_TO} {{log:q}}"
 
 
 rule describe:
@@ -107,7 +108,7 @@ rule describe:
     wildcard_constraints:
         run=one_of(RUNS),
     conda:
-        "../workflow/envs/pix2pix.yaml"
+        f"{ENVS}/pix2pix.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -115,14 +116,13 @@ rule describe:
     params:
         about=describe_flags,
     shell:
-        f"{SCRIPTS}/describe.py " "results/{wildcards.run} {output} {params.about} " f"{LOG_TO} {{log}}"
+        f"{SCRIPTS}/describe.py " "results/{wildcards.run:q} {output:q} {params.about} " f"{LOG_TO} {{log:q}}"
 
 
 rule summarize:
     input:
         lambda wildcards: scores_of(members(SUMMARIES[wildcards.summary])),
         lambda wildcards: expand("results/{run}/predict", run=members(SUMMARIES[wildcards.summary])),
-        published=f"{workflow.basedir}/workflow/published.yaml",
     output:
         table=report(
             "results/{summary}.csv",
@@ -143,14 +143,16 @@ rule summarize:
     wildcard_constraints:
         summary=one_of(SUMMARIES),
     conda:
-        "../workflow/envs/pix2pix.yaml"
+        f"{ENVS}/pix2pix.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
     params:
         about=summarize_flags,
+        published=PUBLISHED_SHA256,
     shell:
         f"{SCRIPTS}/summarize.py "
-        "{params.about} --csv {output.table} --html {output.page} --published {input.published} "
-        f"{LOG_TO} {{log}}"
+        "{params.about} --csv {output.table:q} --html {output.page:q} "
+        f"--published {HOME}/workflow/published.yaml "
+        f"{LOG_TO} {{log:q}}"

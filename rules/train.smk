@@ -13,7 +13,7 @@ rule train:
         run=one_of(RUNS),
         epoch=r"[1-9]\d*",
     conda:
-        "../workflow/envs/pix2pix.yaml"
+        f"{ENVS}/pix2pix.yaml"
     threads: train_threads
     resources:
         mem_mb=train_memory,
@@ -30,10 +30,10 @@ rule train:
         settings=train_flags,
     shell:
         f"{OUTLIVE_SIGNALS} {SCRIPTS}/train.py "
-        "{input.records} --ckpt_dir results/{wildcards.run}/ckpt"
-        " --train_fakeimg_dir results/{wildcards.run}/fake_img --loss_show_dir results/{wildcards.run}/loss_show"
-        " --state_dir results/{wildcards.run}/state {params.settings} {resources.where} "
-        f"{LOG_TO} {{log}}"
+        "{input.records:q} --ckpt_dir results/{wildcards.run:q}/ckpt"
+        " --train_fakeimg_dir results/{wildcards.run:q}/fake_img --loss_show_dir results/{wildcards.run:q}/loss_show"
+        " --state_dir results/{wildcards.run:q}/state {params.settings} {resources.where} "
+        f"{LOG_TO} {{log:q}}"
 
 
 rule keep_best:
@@ -49,13 +49,13 @@ rule keep_best:
         run=one_of(RUNS),
         epoch=r"[1-9]\d*",
     conda:
-        "../workflow/envs/pix2pix.yaml"
+        f"{ENVS}/pix2pix.yaml"
     threads: 1
     resources:
         mem_mb=500,
         runtime=5,
     shell:
         f"{SCRIPTS}/keep_best.py "
-        "results/{wildcards.run}/snapshots/Generator_best.ckpt {output}"
-        " --apart results/{wildcards.run}/epochs/{wildcards.epoch}/snapshots/Generator_best.ckpt "
-        f"{LOG_TO} {{log}}"
+        "results/{wildcards.run:q}/snapshots/Generator_best.ckpt {output:q}"
+        " --apart results/{wildcards.run:q}/epochs/{wildcards.epoch:q}/snapshots/Generator_best.ckpt "
+        f"{LOG_TO} {{log:q}}"

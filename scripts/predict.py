@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from pix2pix.device import select_device
+from pix2pix.memory import check_memory, prediction_memory
 from pix2pix.prediction import predict
 from pix2pix.program import add_flags, read_flags, run
 from pix2pix.settings import PredictSettings
@@ -20,6 +21,7 @@ def main() -> None:
     add_flags(parser, PredictSettings)
     arguments = parser.parse_args()
     settings = read_flags(arguments, PredictSettings)
+    check_memory(prediction_memory(settings, arguments.device_target == "CPU"))
     select_device(arguments.device_target)
     predict(arguments.run, settings, arguments.ckpt, arguments.records, arguments.predict_dir)
 

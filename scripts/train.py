@@ -11,6 +11,7 @@ from pathlib import Path
 from pix2pix.device import check_device, select_device
 from pix2pix.errors import InputError
 from pix2pix.folders import Folders
+from pix2pix.memory import check_memory, training_memory
 from pix2pix.nodes import launch, own_part
 from pix2pix.parallel import is_worker, join_workers, leave
 from pix2pix.place import placed, serve
@@ -51,6 +52,7 @@ def start(
 ) -> int:
     """Train in `folders`, in this process or in workers that it starts; the status to end with."""
     logs = folders.state / "workers"
+    check_memory(training_memory(settings, where.device_target == "CPU"), where.device_num // where.nodes)
     if where.device_num > 1 and not is_worker():
         check_device(where.device_target)
         return launch([*sys.argv, *folders.flags()], where, logs)

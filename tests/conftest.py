@@ -1,5 +1,6 @@
 """A small dataset and small networks, and real Snakemake runs with them."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import yaml
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
+MODULE = (sys.executable, "-m", "snakemake")
 SHARED = ROOT.parent / "shared"
 
 TINY_RUN = {
@@ -51,9 +53,17 @@ def draw_pairs(folder: Path, train: int = 5, val: int = 3, size: int = 32) -> Pa
     return folder
 
 
-def snakemake(directory: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+def copy_checkout(to: Path) -> Path:
+    """The project without its history, as `cp -r` copies it: with new times."""
+    left_out = shutil.ignore_patterns(".git", ".venv", ".snakemake", "results", "data", "logs", "__pycache__")
+    return Path(shutil.copytree(ROOT, to, ignore=left_out, copy_function=shutil.copyfile))
+
+
+def snakemake(
+    directory: Path, *arguments: str, check: bool = True, checkout: Path = ROOT, start: tuple[str, ...] = MODULE
+) -> subprocess.CompletedProcess:
     """Run Snakemake with the project's Snakefile in `directory`; stdout and stderr come together."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command = [*start, "--snakefile", str(checkout / "Snakefile")]
     command += ["--directory", str(directory), "--cores", "2", *arguments]
     done = subprocess.run(
         command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600
@@ -62,9 +72,9 @@ def snakemake(directory: Path, *arguments: str, check: bool = True) -> subproces
     return done
 
 
-def planned(directory: Path, *arguments: str) -> dict[str, int]:
+def planned(directory: Path, *arguments: str, **how: object) -> dict[str, int]:
     """The jobs that a dry run plans: rule to number."""
-    out = snakemake(directory, *arguments, "-n", "--quiet", "rules").stdout
+    out = snakemake(directory, *arguments, "-n", "--quiet", "rules", **how).stdout
     table = out.partition("Job stats:")[2].splitlines()
     counts = {words[0]: int(words[1]) for line in table if len(words := line.split()) == 2 and words[1].isdigit()}
     counts.pop("total", None)

@@ -5,7 +5,7 @@ import json
 import jsonschema
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, copy_checkout, snakemake
 
 from pix2pix.config import BENCHMARKS, read_config
 from pix2pix.errors import InputError
@@ -61,6 +61,39 @@ def test_the_top_level_is_laid_over_the_run_over_the_dataset_over_the_defaults()
     assert (train.beta1, train.lr, train.seed, train.direction, train.flip) == (0.6, 0.2, 3, "BtoA", False)
 
 
+def test_what_is_written_wins_over_what_nobody_wrote():
+    config = {
+        "all": ["plain"],
+        "datasets": {"plain": {"folder": "x"}, "says": {"folder": "x", "flip": True, "direction": "AtoB"}},
+        "defaults": {"flip": False, "jitter": False, "direction": "BtoA"},
+        "runs": {"plain": {}, "says": {}},
+    }
+    _, runs, notes = read_config(config)
+    plain, says = runs["plain"].train, runs["says"].train
+    assert (plain.flip, plain.jitter, plain.direction) == (False, False, "BtoA")
+    assert (says.flip, says.jitter, says.direction) == (True, False, "AtoB")
+    assert notes == [
+        "config: defaults.direction: BtoA has no effect on datasets with their own: says",
+        "config: defaults.flip: False has no effect on datasets with their own: says",
+    ]
+
+
+def test_training_keys_beside_a_checkpoint_are_said_to_do_nothing(shipped):
+    run = {"dataset": "maps", "ckpt": "g.ckpt", "epoch_num": 50, "lr": 0.1, "g_ngf": 32, "seed": 1, "device_num": 2}
+    _, _, notes = read_config(shipped | {"runs": shipped["runs"] | {"given": run}})
+    assert notes == ["config: runs.given: no effect has device_num, epoch_num, lr: with a ckpt nothing is trained"]
+
+
+def test_a_comparison_with_runs_outside_all_is_said_to_be_left_out(shipped):
+    config = shipped | {"all": ["maps"], "comparisons": {"both": ["maps", "demo"], "benchmarks": ["maps", "facades"]}}
+    notes = read_config(config)[2]
+    assert notes == ["config: comparisons.both: is not made, as `all` lacks demo: add there"]
+
+
+def test_the_shipped_configuration_has_nothing_without_effect(shipped):
+    assert read_config(shipped)[2] == []
+
+
 def test_a_rate_that_yaml_reads_as_text_is_a_number(shipped):
     assert yaml.safe_load("2e-4") == "2e-4"
     assert read_config(shipped | {"lr": "2e-4"})[1]["facades"].train.lr == 0.0002
@@ -87,9 +120,34 @@ def test_a_rate_that_yaml_reads_as_text_is_a_number(shipped):
         ({"defaults": {"epoch_num": 201}}, "epoch_num (201) is more than n_epochs + n_epochs_decay (100 + 100)"),
         ({"defaults": {"conditional": False}}, "d_in_planes (6) must be 3"),
         ({"runs": {"maps": {"predict_split": "test"}}}, "has no split 'test'; it has train, val"),
-        ({"datasets": {"x": {"folder": "a", "mirrors": ["b"]}}}, "datasets.x: mirrors, folder and drawn exclude"),
+        (
+            {"datasets": {"x": {"folder": "a", "mirrors": ["file://b"]}}},
+            "datasets.x: mirrors, folder and drawn exclude",
+        ),
         ({"runs": {"my-run": {"dataset": "maps"}}}, "config: runs.my-run: 'my-run' is not allowed"),
         ({"runs": {"train": {"dataset": "maps"}}}, "config: runs.train: is the name of a rule"),
+        ({"all": []}, "config: all: [] is not allowed"),
+        ({"all": ["maps", "maps"]}, "config: all: 'maps' is there more than once: keep one"),
+        ({"mirrors": []}, "config: mirrors: [] is not allowed"),
+        ({"mirrors": ["ftp://x"]}, "config: mirrors.0: 'ftp://x' must start with http://, https:// or file://"),
+        ({"fidelity": {"weights": ["ftp://x"]}}, "config: fidelity.weights.0: 'ftp://x' must start with http://"),
+        ({"runs": {"mine": {"ckpt": "ftp://x"}}}, "config: runs.mine.ckpt: 'ftp://x' must start with http://"),
+        ({"runs": {"mine": {"ckpt": ""}}}, "config: runs.mine.ckpt: must be a path, and is empty"),
+        ({"runs": {"mine": {"ckpt": []}}}, "config: runs.mine.ckpt: a list holds addresses"),
+        ({"runs": {"mine": {"ckpt": 3}}}, "config: runs.mine.ckpt: must be a path or an address, not 3"),
+        ({"datasets": {"x": {"folder": ""}}}, "config: datasets.x.folder: must be a path, and is empty"),
+        ({"datasets": {"x": {"folder": "a", "sha256": "0" * 64}}}, "config: datasets.x: sha256 is the checksum of an"),
+        ({"datasets": {"x": {"drawn": True}}}, "config: datasets.x: drawn needs splits of train and val alone"),
+        ({"datasets": {"x": {"splits": {"train": 2 * 10**9}}}}, "datasets.x.splits.train: 2000000000 is not allowed"),
+        ({"comparisons": {"": ["maps"]}}, "config: comparisons.: '' is not allowed"),
+        ({"comparisons": {"x": []}}, "config: comparisons.x: [] is not allowed"),
+        ({"seeds": [0, 1, 0]}, "config: seeds: 0 is there more than once: keep one"),
+        ({"seeds": [0], "runs": {"maps_seed0": {"dataset": "maps"}}}, "one of run maps is named maps_seed0"),
+        ({"epoch_num": True}, "config: epoch_num: must be a number, not true"),
+        ({"runs": {"maps": {"lr": True}}}, "config: runs.maps.lr: must be a number, not true"),
+        ({"seeds": [True]}, "config: seeds: must be a number, not true"),
+        ({"datasets": {"x": {"splits": {"val": True}}}}, "config: datasets.x.splits: must be a number, not true"),
+        ({"hosts": "-oProxyCommand=x"}, "config: hosts: '-oProxyCommand=x' is not allowed"),
     ],
 )
 def test_a_mistake_is_named_with_its_key_and_what_is_right(shipped, change, says):
@@ -107,6 +165,25 @@ def test_a_run_that_the_top_level_does_not_fit_is_left_out_and_said(shipped):
     assert notes[0].startswith("config: runs.demo: epoch_num (50) is more than")
     with pytest.raises(InputError, match=r"train_pic_size \(200\)"):
         read_config(shipped | {"train_pic_size": 200})
+
+
+@pytest.mark.parametrize(
+    ("added", "says"),
+    [
+        (b"# caf\xe9\n", "is not UTF-8 (byte "),
+        (b"seeds: &own [*own]\n", "a part of it holds itself"),
+        (b"comparisons: {a: [\n", "is no YAML: "),
+    ],
+)
+def test_a_config_file_that_cannot_be_read_is_one_line(tmp_path, added, says):
+    checkout = copy_checkout(tmp_path / "copy")
+    with open(checkout / "config.yaml", "ab") as file:
+        file.write(added)
+    done = snakemake(tmp_path, "-n", check=False, checkout=checkout)
+    assert done.returncode == 1
+    [line] = [line for line in done.stdout.splitlines() if "error: " in line]
+    assert line.startswith(f"error: {checkout}/config.yaml: {says}")
+    assert "Traceback" not in done.stdout
 
 
 def test_schema_and_parameter_table_are_in_step_with_the_models(shipped):

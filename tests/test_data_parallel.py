@@ -125,7 +125,7 @@ def gradients_of(step: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def long_run(records) -> list[str]:
     """The flags of a training of 5 epochs on two workers."""
     settings = SETTINGS.model_copy(update={"epoch_num": 5, "n_epochs": 4, "n_epochs_decay": 1})
-    return [str(records["seven"]), *as_flags(settings).split(), "--device_num", "2"]
+    return [str(records["seven"]), *as_flags(settings), "--device_num", "2"]
 
 
 @pytest.fixture(scope="module")

@@ -229,7 +229,7 @@ def epochs_in(seconds: float, data: Path, work: Path) -> int:
     )
     folders = {"ckpt_dir": "ckpt", "train_fakeimg_dir": "fake", "loss_show_dir": "loss", "state_dir": "state"}
     places = [part for flag, folder in folders.items() for part in (f"--{flag}", work / folder)]
-    done = script("train", data / "houses" / "train.mindrecord", *places, *as_flags(settings).split())
+    done = script("train", data / "houses" / "train.mindrecord", *places, *as_flags(settings))
     assert done.returncode == 0, done.stdout
     first, last = ((work / "fake" / f"epoch_{epoch:04d}.png").stat().st_mtime for epoch in (2, 12))
     return round(seconds * 10 / (last - first))

@@ -124,6 +124,28 @@ def test_a_mistake_in_the_configuration_is_one_line(tmp_path, arguments, says):
     assert "Traceback" not in done.stdout
 
 
+@pytest.mark.parametrize("target", [(), ("demo",), ("results/summary.csv",)])
+def test_where_no_run_is_left_the_reason_is_said_and_nothing_is_planned(tmp_path, target):
+    done = snakemake(tmp_path, "-n", *target, "--config", "epoch_num=50", check=False)
+    assert done.returncode == 1
+    says = [line for line in done.stdout.splitlines() if "config: " in line]
+    assert says[0].startswith("config: runs.demo: epoch_num (50) is more than n_epochs + n_epochs_decay")
+    assert says[1] == "error: config: runs.demo: nothing is left to make; change what is said above"
+    assert "Traceback" not in done.stdout
+    assert "summarize" not in done.stdout
+
+
+def test_a_run_that_fits_is_planned_although_the_one_of_all_does_not(tmp_path):
+    assert planned(tmp_path, "facades", "--config", "epoch_num=50")["train"] == 1
+
+
+def test_what_predicts_on_a_gpu_takes_its_turn_with_what_trains_there(tmp_path):
+    for target, device in (("GPU", 1), ("CPU", 0)):
+        out = snakemake(tmp_path, "results/demo/predict", "-n", "--config", f"device_target={target}").stdout
+        resources = [line for line in out.splitlines() if "resources:" in line and "device_target=" in line]
+        assert [f"device={device}" in line for line in resources] == [True]
+
+
 def test_several_mistakes_in_the_pictures_are_all_named_and_nothing_is_left(tmp_path):
     folder = draw_pairs(tmp_path / "own")
     (folder / "train/1.png").write_bytes(b"")

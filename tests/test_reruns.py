@@ -1,0 +1,103 @@
+"""What runs again after a change, and what does not."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import MODULE, TINY_RUN, copy_checkout, draw_pairs, planned, snakemake
+
+EXECUTABLE = (str(Path(sys.executable).with_name("snakemake")),)
+
+
+@pytest.mark.parametrize("start", [MODULE, EXECUTABLE], ids=["module", "executable"])
+def test_a_copied_checkout_plans_nothing_whoever_starts_it(finished, tmp_path, start):
+    work, config = finished
+    checkout = copy_checkout(tmp_path / "copy")
+    assert planned(work, "--configfile", str(config), checkout=checkout, start=start) == {}
+
+
+def test_what_the_executable_made_the_module_leaves_as_it_is(tmp_path):
+    draw_pairs(tmp_path / "squares")
+    runs = {"squares": TINY_RUN}
+    config = {"datasets": {"squares": {"folder": "squares"}}, "runs": runs}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    arguments = "data/squares/val.mindrecord", "--configfile", "mine.yaml"
+    snakemake(tmp_path, *arguments, checkout=copy_checkout(tmp_path / "copy"), start=EXECUTABLE)
+    assert planned(tmp_path, *arguments) == {}
+
+
+@pytest.fixture
+def extracted(tmp_path):
+    """A working folder in which the pictures of a folder are extracted, and what to ask for there."""
+    draw_pairs(tmp_path / "squares")
+    config = {"datasets": {"squares": {"folder": "squares"}}, "runs": {"squares": TINY_RUN}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    arguments = "data/squares/pairs", "--configfile", "mine.yaml"
+    snakemake(tmp_path, *arguments)
+    assert planned(tmp_path, *arguments) == {}
+    return tmp_path, arguments
+
+
+def edit(folder):
+    picture = folder / "val/1.png"
+    with open(picture, "r+b") as file:
+        file.seek(0, 2)
+        file.write(b" ")
+
+
+def replace(folder):
+    shutil.copyfile(folder / "val/2.png", folder / "val/1.png")
+
+
+def add(folder):
+    shutil.copyfile(folder / "val/1.png", folder / "val/9.png")
+
+
+def remove(folder):
+    (folder / "train/1.png").unlink()
+
+
+def rename(folder):
+    (folder / "train/1.png").rename(folder / "train/0.png")
+
+
+@pytest.mark.parametrize("change", [edit, replace, add, remove, rename])
+def test_pictures_that_change_are_extracted_again(extracted, change):
+    work, arguments = extracted
+    change(work / "squares")
+    assert planned(work, *arguments) == {"extract": 1}
+
+
+def test_another_folder_is_extracted(extracted):
+    work, arguments = extracted
+    draw_pairs(work / "others", val=2)
+    other = "datasets={squares: {folder: others}}"
+    assert planned(work, *arguments, "--config", other) == {"extract": 1}
+
+
+@pytest.mark.parametrize(
+    ("folder", "says"),
+    [
+        ("nowhere", "config: datasets.squares.folder: nowhere: there is no such folder; correct the path"),
+        (".", "config: datasets.squares.folder: .: has no folder train/, which the dataset's splits name; add it"),
+    ],
+)
+def test_a_folder_without_a_declared_split_is_an_error_also_after_everything_is_made(extracted, folder, says):
+    work, arguments = extracted
+    (work / "val").mkdir()
+    change = f"datasets={{squares: {{folder: {folder}}}}}"
+    done = snakemake(work, *arguments, "--config", change, check=False)
+    assert done.returncode == 1
+    assert f"error: {says}" in done.stdout.splitlines()
+    assert "Building DAG" not in done.stdout
+
+
+def test_a_checkpoint_that_is_not_there_is_an_error_also_after_everything_is_made(finished):
+    work, config = finished
+    change = "runs={squares: {ckpt: nowhere/g.ckpt}}"
+    done = snakemake(work, "-n", "--configfile", str(config), "--config", change, check=False)
+    assert done.returncode == 1
+    says = "error: config: runs.squares.ckpt: nowhere/g.ckpt: there is no such file; correct the path"
+    assert says in done.stdout.splitlines()
