@@ -92,10 +92,9 @@ def test_a_deleted_prediction_is_made_again_from_the_checkpoint(finished, tmp_pa
     arguments = "results/squares/predict", "--configfile", str(config)
     assert planned(copy, *arguments) == {"predict": 1}
     snakemake(copy, *arguments)
+    predictions = "results/squares/predict/prediction"
     for name in ("1.png", "2.png", "3.png"):
-        assert np.array_equal(
-            pixels(copy / "results/squares/predict" / name), pixels(work / "results/squares/predict" / name)
-        )
+        assert np.array_equal(pixels(copy / predictions / name), pixels(work / predictions / name))
 
 
 def test_all_six_benchmarks_are_planned(tmp_path):
