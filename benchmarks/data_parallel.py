@@ -22,7 +22,7 @@ import numpy as np
 from pix2pix.device import check_device
 from pix2pix.launcher import Node, free_port, run_workers
 from pix2pix.parallel import join_workers, leave
-from pix2pix.settings import TrainSettings
+from pix2pix.settings import TrainSettings, WhereSettings
 from pix2pix.step import Trainer
 
 SIDES = ("process", "workers")
@@ -80,7 +80,8 @@ def main() -> None:
     if arguments.side:
         side, folder = arguments.side
         if side == "workers" and "MS_ROLE" not in os.environ:
-            sys.exit(run_workers(sys.argv, 2, Node(0, 1, "127.0.0.1", free_port()), Path(folder) / "logs"))
+            node = Node(0, 1, "127.0.0.1", free_port())
+            sys.exit(run_workers(sys.argv, 2, node, Path(folder) / "logs", WhereSettings().stop_seconds))
         work(side, Path(folder), *numbers)
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -180,8 +180,9 @@ def _load_state(
         raise UnusableStateError(f"it is past epoch_num {settings.epoch_num} already (epoch {position.epoch})")
     if position.step > steps:
         raise UnusableStateError(f"damaged (step {position.step} of {steps})")
-    expected = {name: (parameter.size, ms.dtype_to_nptype(parameter.dtype)) for name, parameter in parameters.items()}
-    if {name: (array.size, array.dtype) for name, array in arrays.items()} != expected:
+    present = {name: parameter.asnumpy() for name, parameter in parameters.items()}
+    kinds = [{name: (array.size, array.dtype) for name, array in some.items()} for some in (arrays, present)]
+    if kinds[0] != kinds[1]:
         raise UnusableStateError("damaged (its parameters are not those of the networks)")
     for name, parameter in parameters.items():
         # a number is saved as an array of one
