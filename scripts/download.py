@@ -7,7 +7,8 @@ from pydantic import Field
 
 from pix2pix.fetch import archive_addresses, fetch
 from pix2pix.program import add_flags, read_flags, run
-from pix2pix.settings import NotNegative, Strict
+from pix2pix.settings import Strict
+from pix2pix.values import NotNegative
 
 
 class Patience(Strict):
