@@ -12,20 +12,14 @@ from pydantic import BaseModel, Field, ValidationError, create_model, model_vali
 
 from pix2pix.errors import InputError
 from pix2pix.settings import (
-    Addresses,
-    Checkpoint,
     DatasetSettings,
     FidelitySettings,
-    Name,
-    Names,
     PredictSettings,
-    Seeds,
-    Sha256,
     Strict,
     TrainSettings,
     WhereSettings,
-    is_address,
 )
+from pix2pix.values import Addresses, Checkpoint, Name, Names, Seeds, Sha256, is_address
 
 STAGES = (TrainSettings, PredictSettings, WhereSettings)
 # a run's name is a target beside these
@@ -193,8 +187,9 @@ def _resolve(config: Config, name: str, top_level: dict[str, Any]) -> Run:
         near = _nearest(dataset_name, config.datasets)
         raise InputError(f"config: runs.{name}.dataset: no dataset is named {dataset_name!r}{near}")
     dataset = config.datasets[dataset_name]
+    built_in = {key: DatasetSettings.model_fields[key].default for key in OF_DATASET}
     of_dataset = {key: getattr(dataset, key) for key in OF_DATASET & dataset.model_fields_set}
-    values = _set(config.defaults) | of_dataset | _set(entry) | top_level
+    values = built_in | _set(config.defaults) | of_dataset | _set(entry) | top_level
     target = "right" if values["direction"] == "AtoB" else "left"
     values.setdefault("target_palette", dataset.palettes.get(target))
     try:

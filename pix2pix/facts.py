@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pix2pix.errors import InputError
 from pix2pix.files import replacing
-from pix2pix.settings import Direction, Palette, Positive, Split
+from pix2pix.values import Direction, Palette, Positive, Split
 
 FACTS = "facts.json"
 

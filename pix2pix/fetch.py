@@ -20,8 +20,9 @@ from urllib3.util.retry import Retry
 from pix2pix.checksum import Expected, difference, expected_of, keep, sha256_of, verify
 from pix2pix.disk import disk_space, megabytes
 from pix2pix.errors import InputError
-from pix2pix.settings import NotNegative, Strict
+from pix2pix.settings import Strict
 from pix2pix.transfer import FailedError, arrived, copy, download, forget, part
+from pix2pix.values import NotNegative
 
 LONGEST_PAUSE = 120
 TAR_NAME = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2?|txz)([?#]|$)")

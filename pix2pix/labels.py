@@ -13,7 +13,7 @@ from scipy.ndimage import uniform_filter
 from scipy.spatial import KDTree
 
 from pix2pix.pictures import halves, open_rgb
-from pix2pix.settings import Direction
+from pix2pix.values import Direction
 
 CLASSES = {
     "road": (128, 64, 128),

@@ -12,7 +12,8 @@ from PIL import Image, ImageOps
 from pix2pix.errors import InputError
 from pix2pix.pictures import halves, open_rgb
 from pix2pix.records import count, iterate, place
-from pix2pix.settings import Direction, TrainSettings
+from pix2pix.settings import TrainSettings
+from pix2pix.values import Direction
 
 DECODING_THREADS = 2
 BATCHES_AHEAD = 8

@@ -10,7 +10,8 @@ from pydantic import Field
 from pix2pix.errors import InputError
 from pix2pix.extract import extract
 from pix2pix.program import add_flags, read_flags, run
-from pix2pix.settings import Positive, Split, Strict
+from pix2pix.settings import Strict
+from pix2pix.values import Positive, Split
 
 
 class Where(Strict):

@@ -1,0 +1,69 @@
+"""The kinds of values that settings are made of, each with what it refuses."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+
+ADDRESS = ("http://", "https://", "file://")
+MOST_PAIRS = (
+    10_000_000  # in a split; the largest published one has 138,567, and a file of records is made of each 20,000
+)
+
+
+def is_address(text: str) -> bool:
+    """Whether a file is to be fetched from there, rather than a path."""
+    return text.startswith(ADDRESS)
+
+
+def _a_path(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError("must be a path, and is empty or holds a zero byte")
+    return text
+
+
+def _an_address(text: str) -> str:
+    if not is_address(text):
+        raise ValueError(f"{text!r} must start with http://, https:// or file://")
+    return text
+
+
+def _a_checkpoint(value: object) -> object:
+    if isinstance(value, list) and not (value and all(isinstance(each, str) and is_address(each) for each in value)):
+        raise ValueError("a list holds addresses that start with http://, https:// or file://")
+    if isinstance(value, str):
+        if "://" in value:
+            return _an_address(value)
+        return _a_path(value)
+    if not isinstance(value, list | None):
+        raise ValueError(f"must be a path or an address, not {value!r}")
+    return value
+
+
+def _once_each(values: list) -> list:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{value!r} is there more than once: keep one")
+    return values
+
+
+def _grey_or_rgb(planes: int) -> int:
+    if planes not in (1, 3):
+        raise ValueError("must be 1 (grey) or 3 (RGB)")
+    return planes
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Names = Annotated[list[Name], Field(min_length=1), AfterValidator(_once_each)]
+PathName = Annotated[str, AfterValidator(_a_path)]
+Addresses = Annotated[list[Annotated[str, AfterValidator(_an_address)]], Field(min_length=1)]
+Checkpoint = Annotated[str | list[str] | None, BeforeValidator(_a_checkpoint)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Split = Literal["train", "val", "test"]
+Direction = Literal["AtoB", "BtoA"]
+Palette = Literal["cityscapes"]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Seeds = Annotated[list[Seed], AfterValidator(_once_each)]
+Positive = Annotated[int, Field(ge=1)]
+Pairs = Annotated[int, Field(ge=1, le=MOST_PAIRS)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Planes = Annotated[int, AfterValidator(_grey_or_rgb)]
