@@ -15,9 +15,8 @@ from google.protobuf.message import DecodeError
 from mindspore import nn
 from mindspore.train.checkpoint_pb2 import Checkpoint
 
-from pix2pix.checksum import keep, record_of, sha256_of, verify
+from pix2pix.checksum import replacing_checked, verify
 from pix2pix.errors import InputError
-from pix2pix.files import replacing
 
 SHOWN_AT_MOST = 5
 LARGEST = 2**31 - 1  # bytes; protobuf reads no more
@@ -27,19 +26,20 @@ CRC_MARK, CRC_BYTES = b"crc_num", 10  # what save_checkpoint(crc_check=True) put
 def save_network(network: nn.Cell, prefix: str, path: Path) -> None:
     """Write the parameters of `network`, without `prefix` before their names, as a MindSpore checkpoint.
 
-    Its SHA-256 is written beside it, and checked when it is loaded.
+    Its SHA-256 is written beside it, and checked when it is loaded. The bytes are those of save_checkpoint, whose
+    own words about a full disk would stand above ours.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written.
     """
-    parameters = [
-        {"name": parameter.name.removeprefix(prefix), "data": parameter} for parameter in stored_parameters(network)
-    ]
-    # killed in between, the checkpoint has no checksum rather than another one's
-    record_of(path).unlink(missing_ok=True)
-    with replacing(path) as scratch:
-        # save_checkpoint adds the ending where it is missing
-        written = scratch.with_name(f"{scratch.name}.ckpt")
-        ms.save_checkpoint(parameters, str(written))
-        written.replace(scratch)
-    keep(sha256_of(path), path)
+    with replacing_checked(path) as scratch, open(scratch, "wb") as file:
+        for parameter in stored_parameters(network):
+            checkpoint = Checkpoint()
+            value = checkpoint.value.add(tag=parameter.name.removeprefix(prefix))
+            value.tensor.dims.extend(parameter.shape)
+            value.tensor.tensor_type = "Float32"
+            value.tensor.tensor_content = parameter.asnumpy().tobytes()
+            file.write(checkpoint.SerializeToString())
 
 
 def stored_parameters(network: nn.Cell) -> list[ms.Parameter]:

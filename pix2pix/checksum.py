@@ -2,6 +2,9 @@
 
 import hashlib
 import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,6 +73,33 @@ def keep(digest: str, path: Path) -> None:
     if not record.exists() or record.read_bytes() != line.encode():
         with replacing(record) as scratch:
             scratch.write_text(line)
+
+
+@contextmanager
+def replacing_checked(path: Path) -> Iterator[Path]:
+    """files.replacing for a file whose checksum is recorded beside it.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written.
+    """
+    with replacing(path) as scratch:
+        yield scratch
+        digest = sha256_of(scratch)
+        # killed from here on, the file has no checksum rather than another one's
+        record_of(path).unlink(missing_ok=True)
+    keep(digest, path)
+
+
+def copy_checked(source: Path, path: Path) -> None:
+    """Copy a file, compared with the checksum that is recorded beside it, and record that beside the copy.
+
+    Raises:
+        InputError: its checksum is another one.
+        OSError: the disk is full or the folder cannot be written.
+    """
+    verify(source, None)
+    with replacing_checked(path) as scratch:
+        shutil.copyfile(source, scratch)
 
 
 def _valid(digest: str, where: str) -> str:

@@ -3,7 +3,6 @@
 import fcntl
 import os
 import re
-import shutil
 import socket
 import sys
 import time
@@ -11,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from pix2pix.checksum import copy_checked
 from pix2pix.errors import InputError
-from pix2pix.files import replacing
 from pix2pix.folders import Folders
 from pix2pix.history import write_history
 from pix2pix.settings import TrainSettings
@@ -99,7 +98,6 @@ def serve(folders: Folders, settings: TrainSettings, mark: Callable[[], dict]) -
         return False
     write_history(position.history[: settings.epoch_num], folders.apart(settings.epoch_num).history)
     for name in names:
-        with replacing(folders.ckpt / name) as scratch:
-            shutil.copyfile(folders.snapshots / name, scratch)
+        copy_checked(folders.snapshots / name, folders.ckpt / name)
         print(f"{folders.ckpt / name}: kept in {folders.snapshots} and copied", file=sys.stderr)
     return True

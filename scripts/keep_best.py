@@ -1,12 +1,10 @@
 """Keep the generator that was best on held-out pairs while it trained."""
 
 import argparse
-import shutil
 from pathlib import Path
 
-from pix2pix.checksum import keep, verify
+from pix2pix.checksum import copy_checked
 from pix2pix.errors import InputError
-from pix2pix.files import replacing
 from pix2pix.program import run
 
 
@@ -20,10 +18,7 @@ def main() -> None:
     snapshot = arguments.apart if arguments.apart and arguments.apart.is_file() else arguments.snapshot
     if not snapshot.is_file():
         raise InputError(f"{snapshot}: training kept no best generator; set eval_epoch_freq and train again")
-    digest = verify(snapshot, None)
-    with replacing(arguments.output) as scratch:
-        shutil.copyfile(snapshot, scratch)
-    keep(digest, arguments.output)
+    copy_checked(snapshot, arguments.output)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULE = (sys.executable, "-m", "snakemake")
-SHARED = ROOT.parent / "shared"
 
 TINY_RUN = {
     "epoch_num": 2,
@@ -27,14 +26,6 @@ TINY_RUN = {
     "d_ndf": 4,
     "d_layers": 1,
 }
-
-
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder of real archives and reference values; tests that need it are skipped where it is missing."""
-    if not SHARED.is_dir():
-        pytest.skip(f"needs the reference material in {SHARED.name}/ beside the project, which is not published")
-    return SHARED
 
 
 def draw_pairs(folder: Path, train: int = 5, val: int = 3, size: int = 32) -> Path:

@@ -155,6 +155,12 @@ def test_a_single_flipped_bit_is_refused_wherever_it_is(saved):
     load_network(Generator(SMALL, 32), path)
 
 
+def test_the_bytes_are_those_that_mindspore_writes(saved, tmp_path):
+    generator, path = saved
+    ms.save_checkpoint([{"name": p.name, "data": p} for p in generator.get_parameters()], str(tmp_path / "theirs.ckpt"))
+    assert path.read_bytes() == (tmp_path / "theirs.ckpt").read_bytes()
+
+
 def test_mindspores_own_checksum_is_read_and_compared(saved, tmp_path):
     generator, _ = saved
     parameters = [{"name": p.name, "data": p} for p in generator.get_parameters()]

@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 import yaml
-from conftest import ROOT, SHARED, TINY_RUN, draw_pairs, planned, script, snakemake
+from archives import make_archive, noise_picture
+from conftest import ROOT, TINY_RUN, draw_pairs, planned, script, snakemake
 from PIL import Image
 
 from pix2pix.loader import whole_pairs
@@ -172,10 +173,11 @@ def test_sharded_records_are_the_whole_split_in_order(tmp_path):
     assert all(pair == (folder / f"train/{name}.png").read_bytes() for name, pair in pairs.items())
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the real archives, which are not published")
-def test_the_real_maps_archive_goes_through_the_data_stages_by_a_mirror(tmp_path):
-    counts = "datasets={maps: {splits: {train: 120, val: 40}}}"
-    mirror = f"mirrors=['file://{SHARED}/datasets']"
+def test_an_archive_like_that_of_maps_goes_through_the_data_stages_by_a_mirror(tmp_path):
+    names = [f"maps/{split}/{n}.jpg" for split in ("train", "val") for n in (1, 2, 10)]
+    make_archive(tmp_path / "mirror/maps.tar.gz", {name: noise_picture(1200, 600, "JPEG") for name in names})
+    counts = "datasets={maps: {splits: {train: 3, val: 3}}}"
+    mirror = f"mirrors=['file://{tmp_path}/mirror']"
     snakemake(tmp_path, "data/maps/val.mindrecord", "--config", mirror, counts)
     name, aerial, drawn = next(whole_pairs([tmp_path / "data/maps/val.mindrecord"], 600, "AtoB"))
     source = pixels(tmp_path / f"data/maps/pairs/val/{name}.jpg")
