@@ -114,7 +114,7 @@ def flags(work: Path, *changes: str) -> list[str]:
     settings = TrainSettings(**{name: value for name, value in RUN.items() if name in TrainSettings.model_fields})
     folders = {"ckpt_dir": "ckpt", "train_fakeimg_dir": "fake_img", "loss_show_dir": "loss_show", "state_dir": "state"}
     places = [f"--{flag}={work / RESULTS / folder}" for flag, folder in folders.items()]
-    return [work / "data/own/train.mindrecord", *places, *as_flags(settings).split(), "--save_epoch_freq=2", *changes]
+    return [work / "data/own/train.mindrecord", *places, *as_flags(settings), "--save_epoch_freq=2", *changes]
 
 
 def test_another_rate_moves_the_earlier_training_aside_whole_and_says_so_in_a_line(work, trained):
