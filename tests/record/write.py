@@ -82,7 +82,7 @@ def full_size_shapes() -> dict[str, dict[str, list[int]]]:
 
 
 def main() -> None:
-    """Write both files, in their place in the end."""
+    """Write both files beside this program."""
     torch.set_num_threads(1)
     arrays = {}
     for name, changes in CASES.items():
