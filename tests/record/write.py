@@ -25,14 +25,14 @@ def moments_of_steps(training: Training) -> list[torch.Tensor]:
 
 
 def unsteadiness(case: dict, seed: int) -> float:
-    """How much the moments change, at most and relatively, if the weights start a millionth away.
+    """How much the moments change, at most and relatively, if the weights start some roundings to float32 away.
 
     Much where an input near 0 of ReLU, LeakyReLU or |x| changes its sign, or normalisation divides by little.
     """
     moments = moments_of_steps(Training(case, seed))
     largest, result = max(moment.norm() for moment in moments), 0.0
     # there and back: one of the two takes an input that is near 0 across it
-    for distance in (1e-6, -1e-6):
+    for distance in (3e-7, -3e-7):
         training, generator = Training(case, seed), torch.Generator().manual_seed(seed)
         for network in training.networks.values():
             for weight in network.parameters():
@@ -82,7 +82,7 @@ def full_size_shapes() -> dict[str, dict[str, list[int]]]:
 
 
 def main() -> None:
-    """Write both files, in their place in the end."""
+    """Write both files beside this program."""
     torch.set_num_threads(1)
     arrays = {}
     for name, changes in CASES.items():
