@@ -41,7 +41,7 @@ def test_a_checkpoint_of_any_name_simply_works(finished, tmp_path, address):
     config = {"datasets": {"squares": dataset}, "runs": {"given": run}}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
     snakemake(tmp_path, "results/given/predict", "--configfile", "mine.yaml")
-    assert (tmp_path / "results/given/predict/1.png").exists()
+    assert (tmp_path / "results/given/predict/prediction/1.png").exists()
     assert not hits(tmp_path)
 
 
