@@ -4,34 +4,38 @@ CORES ?= 2
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test test-slurm lint reference lock clean
+.PHONY: demo check test test-slurm test-browser lint reference lock clean
 
 demo: .venv/installed
 	snakemake --cores $(CORES) demo results/summary.html
 
-test: lint
-	pytest
+# lint, types and the tests that need neither MindSpore nor Snakemake: under a minute
+check: lint
+	pytest --quiet --numprocesses $(CORES) tests/unit
+
+# everything but the cluster
+test: check
+	pytest --numprocesses $(CORES) --dist loadgroup --durations 10 tests/model tests/workflow
 
 # on a Slurm cluster that it starts on this machine; needs root on Debian, and installs Debian's slurm
 test-slurm: .venv/installed
-	tests/slurm/cluster.sh install
-	TEST_SLURM=1 pytest tests/test_slurm.py
+	tests/cluster/cluster.sh install
+	TEST_SLURM=1 pytest tests/cluster
+
+# pages in Chromium or Chrome, which must be on PATH
+test-browser: .venv/installed
+	pytest -m browser tests
 
 lint: .venv/installed
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile rules
 	snakemake --lint
-
-.venv/installed: requirements.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
-	touch $@
+	mypy
 
 # what is derived from the settings: the schema and docs/parameters.md
 reference: .venv/installed
-	python -m pix2pix.reference
+	python -m pix2pix.config.documentation
 
 # requirements.txt, with the hash of every file, from the versions in pyproject.toml
 lock:

@@ -3,8 +3,8 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from pix2pix.errors import InputError
-from pix2pix.yaml_file import check_yaml
+from pix2pix.config.yaml_file import check_yaml
+from pix2pix.system.errors import InputError
 
 min_version("9.0")
 

@@ -19,11 +19,11 @@ from pathlib import Path
 import mindspore as ms
 import numpy as np
 
-from pix2pix.device import check_device
-from pix2pix.launcher import Node, free_port, run_workers
-from pix2pix.parallel import join_workers, leave
-from pix2pix.settings import TrainSettings, WhereSettings
-from pix2pix.step import Trainer
+from pix2pix.config.settings import TrainSettings, WhereSettings
+from pix2pix.distributed.launcher import Node, free_port, run_workers
+from pix2pix.distributed.workers import join_workers, leave
+from pix2pix.model.device import check_device
+from pix2pix.training.step import Trainer
 
 SIDES = ("process", "workers")
 THREADS = "2"

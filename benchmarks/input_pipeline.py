@@ -19,8 +19,8 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from pix2pix.loader import batches, plan_epoch
-from pix2pix.settings import TrainSettings
+from pix2pix.config.settings import TrainSettings
+from pix2pix.data.loader import batches, plan_epoch
 
 SETTINGS = TrainSettings()
 
@@ -54,7 +54,7 @@ class Pairs(Dataset):
 
 
 def rate_ours(record: Path, pairs: int, epoch: int) -> float:
-    """Pairs a second of pix2pix.loader over one epoch."""
+    """Pairs a second of pix2pix.data.loader over one epoch."""
     plan = plan_epoch(pairs, epoch, SETTINGS)
     start = time.perf_counter()
     for x, _ in batches([record], plan, [[i] for i in range(pairs)], SETTINGS):

@@ -31,13 +31,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 from tqdm import tqdm
 
-from pix2pix.files import replacing
-from pix2pix.loader import batches, plan_epoch, to_array, to_pixels, whole_pairs
-from pix2pix.metrics import compare
-from pix2pix.records import count
-from pix2pix.schedule import learning_rate
-from pix2pix.settings import TrainSettings
-from pix2pix.step import Trainer
+from pix2pix.config.settings import TrainSettings
+from pix2pix.data.loader import batches, plan_epoch, to_array, to_pixels, whole_pairs
+from pix2pix.data.records import count
+from pix2pix.evaluation.metrics import compare
+from pix2pix.system.files import replacing
+from pix2pix.training.schedule import learning_rate
+from pix2pix.training.step import Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = [1, 2]
@@ -123,7 +123,7 @@ def restore(trainer: torch_pix2pix.Trainer, path: Path) -> tuple[int, list[dict]
 
 
 def measure(trainer: torch_pix2pix.Trainer, files: list[Path], settings: TrainSettings) -> dict[str, float]:
-    """Mean scores over val, as pix2pix.choice takes them."""
+    """Mean scores over val, as pix2pix.training.selection takes them."""
     scores = []
     for _, x, y in whole_pairs(files, settings.train_pic_size, settings.direction):
         batch = torch.from_numpy(to_array(Image.fromarray(x), 3)[np.newaxis])

@@ -32,7 +32,7 @@ class UnetBlock(nn.Module):
 
 
 def generator(ngf: int = 64, levels: int = 8) -> nn.Module:
-    """The U-Net of pix2pix.networks.Generator."""
+    """The U-Net of pix2pix.model.networks.Generator."""
     filters = [ngf * min(2**level, 8) for level in range(levels)]
     block = None
     for level in reversed(range(1, levels)):
@@ -41,7 +41,7 @@ def generator(ngf: int = 64, levels: int = 8) -> nn.Module:
 
 
 def discriminator(ndf: int = 64) -> nn.Module:
-    """The 70x70 PatchGAN of pix2pix.networks.Discriminator."""
+    """The 70x70 PatchGAN of pix2pix.model.networks.Discriminator."""
     layers = [nn.Conv2d(6, ndf, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, True)]
     for planes, filters, stride in ((ndf, 2 * ndf, 2), (2 * ndf, 4 * ndf, 2), (4 * ndf, 8 * ndf, 1)):
         layers += [nn.Conv2d(planes, filters, 4, stride, 1, bias=False), norm(filters), nn.LeakyReLU(0.2, True)]

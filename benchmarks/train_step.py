@@ -41,11 +41,11 @@ def pictures(batch: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ours(batch: int):
-    """The step of pix2pix.step at full size."""
+    """The step of pix2pix.training.step at full size."""
     import mindspore as ms  # noqa: PLC0415 (only in this side's process)
 
-    from pix2pix.settings import TrainSettings  # noqa: PLC0415
-    from pix2pix.step import Trainer  # noqa: PLC0415
+    from pix2pix.config.settings import TrainSettings  # noqa: PLC0415
+    from pix2pix.training.step import Trainer  # noqa: PLC0415
 
     trainer = Trainer(TrainSettings(batch_size=batch))
     x, y = map(ms.Tensor, pictures(batch))

@@ -6,14 +6,18 @@ from pathlib import Path
 
 from snakemake.settings.types import DeploymentMethod
 
-from pix2pix.checksum import sha256_of
-from pix2pix.config import BENCHMARKS, fidelity_weights, read_config
-from pix2pix.errors import InputError
-from pix2pix.listing import check_paths, listing_of
-from pix2pix.program import as_flags
+from pix2pix.config.flags import as_flags
+from pix2pix.config.paths import check_paths, listing_of
+from pix2pix.config.runs import BENCHMARKS, fidelity_weights, read_config
+from pix2pix.system.checksum import sha256_of
+from pix2pix.system.errors import InputError
+
+# a run's name is a target beside these
+RULE_NAMES = {"all", "benchmarks", "draw_demo", "download", "download_weights", "extract", "mindrecord", "train"}
+RULE_NAMES |= {"keep_best", "predict", "evaluate", "measure_fidelity", "describe", "summarize"}
 
 try:
-    CONFIG, RUNS, NOTES = read_config(config)
+    CONFIG, RUNS, NOTES = read_config(config, RULE_NAMES)
     # a node of a cluster that does one job may not see all of them
     if workflow.is_main_process:
         check_paths(CONFIG)

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from pix2pix.description import describe_run
-from pix2pix.errors import InputError
-from pix2pix.program import run
-from pix2pix.summary import read_run
+from pix2pix.pages.run_page import describe_run
+from pix2pix.pages.summary import read_run
+from pix2pix.system.errors import InputError
+from pix2pix.system.program import run
 
 
 def main() -> None:

@@ -2,9 +2,10 @@
 
 import argparse
 
-from pix2pix.archive import check_archive
-from pix2pix.fetch import Patience, archive_addresses, fetch
-from pix2pix.program import add_flags, read_flags, run
+from pix2pix.config.flags import add_flags, read_flags
+from pix2pix.data.archive import check_archive
+from pix2pix.data.download import Patience, archive_addresses, fetch
+from pix2pix.system.program import run
 
 
 def main() -> None:

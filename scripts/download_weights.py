@@ -2,8 +2,9 @@
 
 import argparse
 
-from pix2pix.fetch import Patience, fetch
-from pix2pix.program import add_flags, read_flags, run
+from pix2pix.config.flags import add_flags, read_flags
+from pix2pix.data.download import Patience, fetch
+from pix2pix.system.program import run
 
 
 def main() -> None:

@@ -3,13 +3,13 @@
 import argparse
 from pathlib import Path
 
-from pix2pix.facts import read_facts
-from pix2pix.labels import ceiling, confusion
-from pix2pix.loader import whole_pairs
-from pix2pix.metrics import compare, read_prediction, write_metrics
-from pix2pix.program import run
-from pix2pix.progress import Progress
-from pix2pix.records import count, iterate
+from pix2pix.data.loader import whole_pairs
+from pix2pix.data.records import count, iterate
+from pix2pix.evaluation.facts import read_facts
+from pix2pix.evaluation.metrics import compare, read_prediction, write_metrics
+from pix2pix.evaluation.segmentation import ceiling, confusion
+from pix2pix.system.program import run
+from pix2pix.system.progress import Progress
 
 
 def main() -> None:

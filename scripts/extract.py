@@ -7,11 +7,12 @@ from typing import get_args
 
 from pydantic import Field
 
-from pix2pix.errors import InputError
-from pix2pix.extract import extract
-from pix2pix.program import add_flags, read_flags, run
-from pix2pix.settings import Strict
-from pix2pix.values import Positive, Split
+from pix2pix.config.flags import add_flags, read_flags
+from pix2pix.config.settings import Strict
+from pix2pix.config.values import Positive, Split
+from pix2pix.data.extract import extract
+from pix2pix.system.errors import InputError
+from pix2pix.system.program import run
 
 
 class Where(Strict):

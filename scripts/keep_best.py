@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from pix2pix.checksum import copy_checked
-from pix2pix.errors import InputError
-from pix2pix.program import run
+from pix2pix.system.checksum import copy_checked
+from pix2pix.system.errors import InputError
+from pix2pix.system.program import run
 
 
 def main() -> None:

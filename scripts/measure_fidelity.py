@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
-from pix2pix.facts import read_facts, write_json
-from pix2pix.fidelity import EXPLAINED, measure
-from pix2pix.program import run
+from pix2pix.evaluation.facts import read_facts
+from pix2pix.evaluation.fidelity import EXPLAINED, measure
+from pix2pix.system.json_file import write_json
+from pix2pix.system.program import run
 
 
 def main() -> None:

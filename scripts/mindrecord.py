@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from pix2pix.program import run
-from pix2pix.records import split_files, write_records
+from pix2pix.data.records import split_files, write_records
+from pix2pix.system.program import run
 
 
 def main() -> None:

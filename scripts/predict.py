@@ -1,13 +1,22 @@
 """Predict a split with a generator's checkpoint: a PNG an input, a grid and a gallery page."""
 
 import argparse
+import sys
 from pathlib import Path
 
-from pix2pix.device import select_device
-from pix2pix.memory import check_memory, prediction_memory
-from pix2pix.prediction import predict
-from pix2pix.program import add_flags, read_flags, run
-from pix2pix.settings import PredictSettings
+from pix2pix.config.flags import add_flags, read_flags
+from pix2pix.config.settings import PredictSettings
+from pix2pix.data.records import count
+from pix2pix.evaluation.facts import read_facts
+from pix2pix.evaluation.prediction import write_predictions
+from pix2pix.model.device import select_device
+from pix2pix.model.memory import check_memory, prediction_memory
+from pix2pix.pages.gallery import write_gallery
+from pix2pix.pages.grid import spread, write_grid
+from pix2pix.system.files import replacing
+from pix2pix.system.program import run
+
+PAIRS_IN_GRID = 8
 
 
 def main() -> None:
@@ -23,7 +32,25 @@ def main() -> None:
     settings = read_flags(arguments, PredictSettings)
     check_memory(prediction_memory(settings, arguments.device_target == "CPU"))
     select_device(arguments.device_target)
-    predict(arguments.run, settings, arguments.ckpt, arguments.records, arguments.predict_dir)
+    pairs = predict(arguments.run, settings, arguments.ckpt, arguments.records, arguments.predict_dir)
+    print(f"{pairs} predictions in {arguments.predict_dir}", file=sys.stderr)
+
+
+def predict(run: str, settings: PredictSettings, ckpt: Path, records: list[Path], folder: Path) -> int:
+    """Write images, facts.json, grid.png and index.html to `folder`, all or nothing; the number of pairs."""
+    pairs = count(records)
+    in_grid = spread(pairs, PAIRS_IN_GRID)
+    names: list[str] = []
+    rows = []
+    with replacing(folder) as scratch:
+        for row in write_predictions(run, settings, ckpt, records, scratch):
+            if len(names) in in_grid:
+                rows.append(row)
+            names.append(row[0])
+        write_grid(rows, scratch / "grid.png")
+        facts = {key: str(value) for key, value in read_facts(scratch).items()}
+        write_gallery(scratch, run, facts, names)
+    return pairs
 
 
 if __name__ == "__main__":

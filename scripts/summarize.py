@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from pix2pix.errors import InputError
-from pix2pix.program import run
-from pix2pix.published import read_published
-from pix2pix.summary import read_run, write_page, write_table
+from pix2pix.evaluation.published import read_published
+from pix2pix.pages.summary import read_run, write_page, write_table
+from pix2pix.system.errors import InputError
+from pix2pix.system.program import run
 
 
 def main() -> None:

@@ -8,17 +8,17 @@ import sys
 from functools import cache, partial
 from pathlib import Path
 
-from pix2pix.device import check_device, select_device
-from pix2pix.errors import InputError
-from pix2pix.folders import Folders
-from pix2pix.memory import check_memory, training_memory
-from pix2pix.nodes import launch, own_part
-from pix2pix.parallel import is_worker, join_workers, leave
-from pix2pix.place import placed, serve
-from pix2pix.program import add_flags, read_flags, run
-from pix2pix.settings import TrainSettings, WhereSettings
-from pix2pix.state import fingerprint
-from pix2pix.training import train
+from pix2pix.config.flags import add_flags, read_flags
+from pix2pix.config.settings import TrainSettings, WhereSettings
+from pix2pix.distributed.nodes import launch, own_part
+from pix2pix.distributed.workers import is_worker, join_workers, leave
+from pix2pix.model.device import check_device, select_device
+from pix2pix.model.memory import check_memory, training_memory
+from pix2pix.system.errors import InputError
+from pix2pix.system.program import run
+from pix2pix.training.folders import Folders, placed, serve
+from pix2pix.training.loop import train
+from pix2pix.training.state import fingerprint
 
 
 def main() -> None:

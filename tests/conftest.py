@@ -1,5 +1,6 @@
 """A small dataset and small networks, and real Snakemake runs with them."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,17 @@ TINY_RUN = {
     "d_ndf": 4,
     "d_layers": 1,
 }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep each of several test processes, and all that it starts, to a core of its own.
+
+    MindSpore's threads wait in loops: two processes that share two cores take several times as long.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker:
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
 
 
 def draw_pairs(folder: Path, train: int = 5, val: int = 3, size: int = 32) -> Path:

@@ -6,7 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from pix2pix.launcher import LAUNCHER, Node, finished_file, free_port, run_workers
+from pix2pix.distributed.environment import LAUNCHER, finished_file
+from pix2pix.distributed.launcher import Node, free_port, run_workers
 
 
 def main() -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 import mindspore as ms
 import numpy as np
 
-from pix2pix.device import check_device
-from pix2pix.parallel import join_workers, leave
-from pix2pix.progress import Progress
-from pix2pix.settings import TrainSettings, WhereSettings
-from pix2pix.state import Position
-from pix2pix.step import Trainer
-from pix2pix.stopping import StopRequest
-from pix2pix.training import Epoch, Folders, begin, count, steps_of_epoch, train_epoch
+from pix2pix.config.settings import TrainSettings, WhereSettings
+from pix2pix.distributed.workers import join_workers, leave
+from pix2pix.model.device import check_device
+from pix2pix.system.progress import Progress
+from pix2pix.system.stopping import StopRequest
+from pix2pix.training.loop import Epoch, Folders, begin, count, steps_of_epoch, train_epoch
+from pix2pix.training.state import Position
+from pix2pix.training.step import Trainer
 
 
 class Recorder(Trainer):

@@ -1,4 +1,4 @@
-"""Write record.npz, the numeric record that tests/test_reference.py compares with, and the full-size names.
+"""Write record.npz, the numeric record that tests/model/test_reference.py compares with, and the full-size names.
 
 python tests/record/write.py     (needs torch; README.md tells how)
 """

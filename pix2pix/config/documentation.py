@@ -1,0 +1,71 @@
+"""What is derived from the settings models: the JSON schema and docs/parameters.md.
+
+`python -m pix2pix.config.documentation` (make reference) writes both; a test holds them in step.
+"""
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from pix2pix.config.runs import Config
+from pix2pix.config.settings import DatasetSettings, GeneratorSettings, PredictSettings, TrainSettings, WhereSettings
+from pix2pix.system.files import replacing
+
+SCHEMA = Path("workflow/schemas/config.schema.json")
+PARAMETERS = Path("docs/parameters.md")
+INTRODUCTION = """# Parameters
+
+Every key of config.yaml, with its default. A run's parameters are, from weakest to strongest: the
+defaults below, `defaults:` in config.yaml, what the dataset says of direction, jitter and flip, the run's own
+entry under `runs:`, and the top level of the configuration, which is where `--config lr=0.001` sets
+them. An unknown key, a wrong type or a value out of range is an error that names the key.
+
+    snakemake --cores 4 facades --config epoch_num=50 seed=1
+    snakemake --cores 4 mine --configfile mine.yaml
+
+Any program in scripts/ takes the same names as flags (`python scripts/train.py --help`).
+"""
+RUN_INTRODUCTION = """\
+A run, under `runs:`, is what is trained on a dataset: `dataset` (by default the one named like the
+run), any parameter below, and perhaps `ckpt`, a generator's checkpoint of your own: then nothing is
+trained, and g_ngf, g_layers and the like must be those that it was trained with."""
+
+
+def schema_text() -> str:
+    """The JSON schema of config.yaml, for editors and other programs."""
+    return json.dumps(Config.model_json_schema(), indent=2) + "\n"
+
+
+def parameters_text() -> str:
+    """docs/parameters.md."""
+    own = set(GeneratorSettings.model_fields)
+    trained = {name for name in TrainSettings.model_fields if name not in own}
+    sections: tuple[tuple[str, str, type[BaseModel], set[str]], ...] = (
+        ("Datasets", "A dataset, under `datasets:`, says where paired pictures come from.", DatasetSettings, set()),
+        ("Runs: the generator", RUN_INTRODUCTION, GeneratorSettings, set()),
+        ("Runs: training", "A change retrains the runs that it concerns, and no other.", TrainSettings, own),
+        ("Runs: prediction", "A change predicts again, without training.", PredictSettings, own | trained),
+        ("Runs: where the work is done", "A change reruns nothing.", WhereSettings, set()),
+    )
+    parts = [f"\n## {title}\n\n{text}\n\n{_table(model, left_out)}" for title, text, model, left_out in sections]
+    return INTRODUCTION + "".join(parts)
+
+
+def _table(model: type[BaseModel], left_out: set[str]) -> str:
+    rows = ["| key | default | meaning |", "|---|---|---|"]
+    for name, field in model.model_fields.items():
+        if name not in left_out:
+            rows.append(f"| `{name}` | `{json.dumps(field.get_default())}` | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def main() -> None:
+    """Write both files below the working directory."""
+    for path, text in ((SCHEMA, schema_text()), (PARAMETERS, parameters_text())):
+        with replacing(path) as scratch:
+            scratch.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

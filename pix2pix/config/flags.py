@@ -1,0 +1,57 @@
+"""Flags of the programs in scripts/, made from the settings models."""
+
+import argparse
+from typing import Literal, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from pix2pix.system.errors import InputError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def add_flags(parser: argparse.ArgumentParser, model: type[BaseModel]) -> None:
+    """Give `parser` one --flag for each field of `model`, with its description and default."""
+    for name, field in model.model_fields.items():
+        text = (field.description or "").replace("%", "%%")
+        required = field.is_required()
+        note = "required" if required else f"default: {_word(field.default)}"
+        parser.add_argument(
+            f"--{name}",
+            default=argparse.SUPPRESS,
+            required=required,
+            metavar=_metavar(field.annotation),
+            help=f"{text} ({note})",
+        )
+
+
+def _metavar(annotation: object) -> str:
+    if get_origin(annotation) is Literal:
+        return "{" + ",".join(map(_word, get_args(annotation))) + "}"
+    return getattr(annotation, "__name__", "VALUE").upper()
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value)
+
+
+def read_flags(arguments: argparse.Namespace, model: type[Model]) -> Model:
+    """The settings given by flags, validated.
+
+    Raises:
+        InputError: a value has a wrong type or range; the text names the flag.
+    """
+    given = {k: v for k, v in vars(arguments).items() if k in model.model_fields}
+    given = {k: (None if v == "null" else v) for k, v in given.items()}
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        lines = [f"--{'.'.join(map(str, e['loc'])) or 'flags'}: {e['msg']}" for e in error.errors()]
+        raise InputError("\n".join(lines)) from None
+
+
+def as_flags(settings: BaseModel) -> list[str]:
+    """The arguments that give these settings back: `["--lr", "0.0002", "--batch_size", "1", ...]`."""
+    return [word for name, value in settings for word in (f"--{name}", _word(value))]

@@ -1,0 +1,24 @@
+"""A configuration file that is no text, no YAML or that holds itself: one line before Snakemake reads it."""
+
+import json
+from pathlib import Path
+
+import yaml
+
+from pix2pix.system.errors import InputError
+
+
+def check_yaml(path: Path) -> None:
+    """Make sure that `path` can be read as a configuration.
+
+    Raises:
+        InputError: it is not UTF-8, no YAML, or a part of it holds itself.
+    """
+    try:
+        json.dumps(yaml.safe_load(path.read_text(encoding="utf-8")), default=str)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 (byte {error.start}): save it as UTF-8") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: is no YAML: {' '.join(str(error).split())}") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{path}: a part of it holds itself (&name, *name): write it out") from None

@@ -1,0 +1,148 @@
+"""From records to batches: one decode a pair, the same crop and flip for both halves."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from pix2pix.config.settings import TrainSettings
+from pix2pix.config.values import Direction
+from pix2pix.data.images import halves, open_rgb
+from pix2pix.data.records import count, iterate, place
+from pix2pix.system.errors import InputError
+
+DECODING_THREADS = 2
+BATCHES_AHEAD = 8
+
+
+@dataclass(frozen=True)
+class EpochPlan:
+    """What an epoch does with each pair: a function of seed and epoch alone, so that any position can be resumed.
+
+    Attributes, all int64 or bool of shape (pairs,), by position in the epoch:
+        order: index of the record.
+        left, top: corner of the crop, in pixels of the enlarged picture.
+        flip: whether the pair is mirrored.
+    """
+
+    order: np.ndarray
+    left: np.ndarray
+    top: np.ndarray
+    flip: np.ndarray
+
+
+def plan_epoch(pairs: int, epoch: int, settings: TrainSettings) -> EpochPlan:
+    """Draw order, crops and flips of one epoch (numbered from 1)."""
+    draw = np.random.default_rng((settings.seed, epoch))
+    room = settings.load_size - settings.train_pic_size + 1 if settings.jitter else 1
+    return EpochPlan(
+        order=draw.permutation(pairs),
+        left=draw.integers(room, size=pairs),
+        top=draw.integers(room, size=pairs),
+        flip=draw.random(pairs) < (0.5 if settings.flip else 0.0),
+    )
+
+
+def decode(pair: bytes, direction: Direction) -> tuple[Image.Image, Image.Image]:
+    """Input and target of a pair, RGB at the published size, in the order of `direction`."""
+    left, right = halves(open_rgb(pair))
+    return (left, right) if direction == "AtoB" else (right, left)
+
+
+def _decode_of(
+    files: list[Path], number: int, record: tuple[str, bytes], direction: Direction
+) -> tuple[Image.Image, Image.Image]:
+    """As `decode`, for record `number` (from 0) of the files, which the message names."""
+    name, pair = record
+    try:
+        return decode(pair, direction)
+    except InputError as error:
+        raise InputError(f"{place(files, number)}: {name}: {str(error).removeprefix('picture: ')}") from None
+
+
+def augment(
+    picture: Image.Image, left: int, top: int, flip: bool, settings: TrainSettings, labels: bool = False
+) -> Image.Image:
+    """Enlarge to load_size, crop train_pic_size at (left, top), mirror; without jitter resize only."""
+    size = settings.train_pic_size
+    if settings.jitter:
+        picture = resize(picture, settings.load_size, labels).crop((left, top, left + size, top + size))
+    else:
+        picture = resize(picture, size, labels)
+    return ImageOps.mirror(picture) if flip else picture
+
+
+def resize(picture: Image.Image, size: int, labels: bool = False) -> Image.Image:
+    """The picture at size x size pixels, bicubic; untouched where it has that size.
+
+    Of a label map the nearest pixel is taken: between two colours lies another class.
+    """
+    how = Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC
+    return picture if picture.size == (size, size) else picture.resize((size, size), how)
+
+
+def to_array(picture: Image.Image, planes: int) -> np.ndarray:
+    """(planes, H, W) float32 in [-1, 1]; one plane is Pillow's luma."""
+    pixels = np.asarray(picture if planes == 3 else picture.convert("L"))
+    pixels = pixels.reshape(*pixels.shape[:2], planes).transpose(2, 0, 1)
+    # one pass that converts, scales and lays the planes out, one that shifts
+    array = np.multiply(pixels, np.float32(1 / 127.5), out=np.empty(pixels.shape, np.float32))
+    array -= 1
+    return array
+
+
+def to_pixels(output: np.ndarray) -> np.ndarray:
+    """A network's (planes, H, W) in [-1, 1] as (H, W, 3) uint8, rounded to the nearest."""
+    pixels = np.clip(np.rint((output.transpose(1, 2, 0) + 1) * 127.5), 0, 255).astype(np.uint8)
+    return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)
+
+
+def batches(
+    files: list[Path], plan: EpochPlan, positions: list[list[int]], settings: TrainSettings
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield x, y, each (N, planes, S, S) float32 in [-1, 1], for each list of positions in the epoch.
+
+    Pairs are decoded in threads (Pillow lets go of Python's lock), some batches ahead of the one asked for.
+    """
+    wanted = [position for batch in positions for position in batch]
+    records = iterate(files, [int(plan.order[position]) for position in wanted])
+
+    def prepare(record: tuple[str, bytes], position: int) -> tuple[np.ndarray, np.ndarray]:
+        how = int(plan.left[position]), int(plan.top[position]), bool(plan.flip[position]), settings
+        x, y = _decode_of(files, int(plan.order[position]), record, settings.direction)
+        x, y = augment(x, *how), augment(y, *how, labels=settings.target_palette is not None)
+        return to_array(x, settings.g_in_planes), to_array(y, settings.g_out_planes)
+
+    ahead: deque = deque()
+    with ThreadPoolExecutor(DECODING_THREADS, "decode") as threads:
+        for batch in positions:
+            ahead.append([threads.submit(prepare, next(records), position) for position in batch])
+            if len(ahead) > BATCHES_AHEAD:
+                yield _stack(ahead.popleft())
+        while ahead:
+            yield _stack(ahead.popleft())
+
+
+def _stack(pairs: list) -> tuple[np.ndarray, np.ndarray]:
+    x, y = zip(*(pair.result() for pair in pairs), strict=True)
+    return np.stack(x), np.stack(y)
+
+
+def whole_pairs(
+    files: list[Path], size: int, direction: Direction, labels: bool = False
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Yield name, input and target, each (size, size, 3) uint8, of every record in the order of the file.
+
+    `labels`: targets are label maps.
+
+    Raises:
+        InputError: a file is damaged, or a record is no pair.
+    """
+    count(files)
+    for number, record in enumerate(iterate(files)):
+        x, y = _decode_of(files, number, record, direction)
+        yield record[0], np.asarray(resize(x, size)), np.asarray(resize(y, size, labels))

@@ -1,0 +1,159 @@
+"""Data parallelism: every worker holds both networks whole and reads its own part of each global step.
+
+Workers are processes that msrun started (pix2pix.distributed.launcher); a process that it did not start is the
+only worker. What crosses between them is summed: by AllReduce, the one collective that MindSpore
+offers on CPU, GPU and Ascend alike, or on the CPU of one machine in memory that all share, which is
+faster (pix2pix.distributed.shared_sum).
+"""
+
+import math
+import os
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from mindspore import communication, nn, ops
+
+from pix2pix.distributed.environment import NODE, SECRET, finished_file
+from pix2pix.distributed.shared_sum import SharedSum
+from pix2pix.system.files import replacing
+
+# tensors of no more elements than this travel together: each one alone costs a round trip
+SMALL = 1 << 16
+SECONDS_FOR_OTHERS = 300
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Those that train together: how many there are and which one this process is, from 0."""
+
+    number: int = 1
+    rank: int = 0
+    shared: SharedSum | None = None
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the worker that writes checkpoints, pictures, history and states."""
+        return self.rank == 0
+
+
+def is_worker() -> bool:
+    """Whether msrun started this process, as a worker or as the scheduler of the workers."""
+    return "MS_ROLE" in os.environ
+
+
+def join_workers() -> Workers:
+    """Meet the other workers, with the device chosen before; alone where msrun did not start this process.
+
+    In the scheduler, which msrun starts from the same program, this lasts until the workers have left
+    and ends the process.
+    """
+    if not is_worker():
+        return Workers()
+    if os.environ["MS_ROLE"] == "MS_SCHED" and os.environ.get(NODE, "0") != "0":
+        sys.exit(0)  # two nodes on one machine: the first one's scheduler serves both
+    communication.init()
+    number, rank = communication.get_group_size(), communication.get_rank()
+    shares = SECRET in os.environ and ms.get_context("device_target") == "CPU"
+    return Workers(number, rank, SharedSum(number, rank, os.environ[SECRET]) if shares else None)
+
+
+def steps_of_epoch(pairs: int, batch_size: int, workers: Workers) -> int:
+    """Global steps of an epoch that reads every pair once; the last one may be short."""
+    return math.ceil(pairs / (batch_size * workers.number))
+
+
+def share_of_step(step: int, pairs: int, batch_size: int, workers: Workers) -> tuple[list[int], float]:
+    """What this worker reads at global step `step` (from 0) of an epoch, and what its mean counts there.
+
+    A global step is batch_size x workers positions of the epoch; what is left for the last one is
+    shared out as evenly as can be. A worker's gradient is the mean over its n pairs; weighted with
+    n / (pairs of the global step) and summed over the workers it is the mean over all of them.
+
+    Returns:
+        positions in the epoch, at least one, and the weight in [0, 1]: 0 for a worker that is left
+        without a pair, which takes part in the sums with any.
+    """
+    size = batch_size * workers.number
+    begin = step * size
+    left = min(size, pairs - begin)
+    each, more = divmod(left, workers.number)
+    first = begin + workers.rank * each + min(workers.rank, more)
+    positions = list(range(first, first + each + (workers.rank < more)))
+    return positions or [begin], len(positions) / left
+
+
+class Sum(nn.Cell):
+    """Sums tensors over the workers, inside a compiled graph."""
+
+    def __init__(self, shapes: list[tuple[int, ...]], workers: Workers):
+        super().__init__()
+        self.large: list[int] = []
+        self.small: list[tuple[int, int, int, tuple[int, ...]]] = []
+        at = 0
+        for index, shape in enumerate(shapes):
+            size = math.prod(shape)
+            if size > SMALL:
+                # in reverse: gradients come last layer first
+                self.large.insert(0, index)
+            else:
+                self.small.append((index, at, at + size, shape))
+                at += size
+        places = self.large + [index for index, *_ in self.small]
+        self.places = [places.index(index) for index in range(len(shapes))]
+        self.reduce = ops.AllReduce()
+        if workers.shared:
+            self.reduce = ops.Custom(workers.shared.sum, lambda shape: shape, lambda dtype: dtype, "pyfunc")
+
+    def construct(self, tensors):
+        sums = []
+        before = tensors[0]
+        # each waits for the one before it: workers that reduced in different orders would add up
+        # tensors that do not belong together
+        for index in self.large:
+            before = self.reduce(ops.depend(tensors[index], before))
+            sums.append(before)
+        together = ops.concat([tensors[index].reshape(-1) for index, _, _, _ in self.small])
+        together = self.reduce(ops.depend(together, before))
+        for _, begin, end, shape in self.small:
+            sums.append(together[begin:end].reshape(shape))
+        return [sums[place] for place in self.places]
+
+
+def broadcast(array: np.ndarray, workers: Workers) -> np.ndarray:
+    """The first worker's float32 array, on every worker, to the bit.
+
+    The others add -0.0, the one number that changes no other.
+    """
+    if workers.number == 1:
+        return array
+    given = array if workers.first else np.full_like(array, -0.0)
+    return workers.shared.sum(given) if workers.shared else ops.AllReduce()(ms.Tensor(given)).asnumpy()
+
+
+def broadcast_parameters(parameters: Iterable[ms.Parameter], workers: Workers) -> None:
+    """Give every worker the first one's values; before anything is compiled."""
+    if workers.number > 1:
+        for parameter in parameters:
+            parameter.set_data(ms.Tensor(broadcast(parameter.asnumpy(), workers)))
+
+
+def leave(folder: Path, status: int, workers: Workers) -> None:
+    """Say in `folder` that this worker is through with its work and how, and wait for the others.
+
+    A worker that left at once could take with it the receipt that another one still waits for.
+    """
+    if workers.number == 1:
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    files = [finished_file(folder, f"worker_{rank}") for rank in range(workers.number)]
+    with replacing(files[workers.rank]) as scratch:
+        scratch.write_text(str(status))
+    until = time.monotonic() + SECONDS_FOR_OTHERS
+    while not all(file.exists() for file in files) and time.monotonic() < until:
+        time.sleep(0.1)

@@ -1,0 +1,105 @@
+"""Runs of one task side by side: means, intervals over pictures or seeds, a plot of each metric."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import t
+
+TASK = ("dataset", "direction", "predict_split", "val_pic_size")
+TITLES = {
+    "l1": "L1, 8-bit levels",
+    "psnr": "PSNR, dB",
+    "ssim": "SSIM",
+    "pixel_accuracy": "per-pixel accuracy",
+    "class_accuracy": "per-class accuracy",
+    "class_iou": "mean class IoU",
+    "fid": "FID",
+    "kid": "KID",
+}
+LOWER_IS_BETTER = ("l1", "fid", "kid")
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric of one row: its mean, standard deviation and 95 % interval, as far as they are known."""
+
+    mean: float
+    std: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run, or the runs that differ by their seed alone."""
+
+    name: str
+    runs: list[dict]
+    scores: dict[str, Score]
+
+    @property
+    def spread(self) -> str:
+        """Over what the intervals are taken."""
+        return f"{len(self.runs)} seeds" if len(self.runs) > 1 else "pictures"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows whose scores may be compared: one dataset, direction, split and size."""
+
+    title: str
+    task: dict[str, object]
+    rows: list[Row]
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics that any row has, in the usual order."""
+        return [name for name in TITLES if any(name in row.scores for row in self.rows)]
+
+
+def compare_runs(runs: list[dict], titled: dict[str, list[str]]) -> list[Comparison]:
+    """The comparisons that are asked for, by title and names of groups; then, by task, the runs in none of them."""
+    comparisons = []
+    for title, groups in titled.items():
+        chosen = [run for group in groups for run in runs if run["group"] == group]
+        comparisons += _by_task(title, chosen)
+    named = {group for groups in titled.values() for group in groups}
+    return comparisons + _by_task("", [run for run in runs if run["group"] not in named])
+
+
+def _by_task(title: str, runs: list[dict]) -> list[Comparison]:
+    tasks: dict[tuple, list[dict]] = {}
+    for run in runs:
+        tasks.setdefault(tuple(run[key] for key in TASK), []).append(run)
+    return [
+        Comparison(title or f"{task[0]}, {task[1]}", dict(zip(TASK, task, strict=True)), rows_of(members))
+        for task, members in tasks.items()
+    ]
+
+
+def rows_of(runs: Iterable[dict]) -> list[Row]:
+    """One row a group: its only run's scores, or means over its seeds with a t interval."""
+    groups: dict[str, list[dict]] = {}
+    for run in runs:
+        groups.setdefault(run["group"], []).append(run)
+    return [
+        Row(group, members, {name: _score([run["metrics"][name] for run in members]) for name in members[0]["metrics"]})
+        for group, members in groups.items()
+    ]
+
+
+def _score(entries: list[dict]) -> Score:
+    means = np.array([_number(entry["mean"]) for entry in entries])
+    if len(entries) == 1:
+        return Score(float(means[0]), entries[0]["std"], *(entries[0]["ci95"] or (None, None)))
+    if not np.isfinite(means).all():
+        return Score(float(means.mean()))
+    mean, std = float(means.mean()), float(means.std(ddof=1))
+    half = float(t.ppf(0.975, len(means) - 1)) * std / math.sqrt(len(means))
+    return Score(mean, std, mean - half, mean + half)
+
+
+def _number(value: float | str | None) -> float:
+    return math.nan if value is None else float(value)

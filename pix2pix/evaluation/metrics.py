@@ -1,0 +1,122 @@
+"""How far predictions are from their targets: L1, PSNR and SSIM on 8-bit pictures, classes of label maps."""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.stats import t
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from pix2pix.evaluation.segmentation import EXPLAINED as LABELS_EXPLAINED
+from pix2pix.evaluation.segmentation import class_overlaps, label_scores
+from pix2pix.system.errors import InputError
+from pix2pix.system.files import replacing
+from pix2pix.system.json_file import write_json
+
+Summary = dict[str, float | list[float] | None]
+SSIM_SETTINGS = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+EXPLAINED = {
+    "l1": "mean absolute difference of 8-bit levels (0 to 255) over pixels and channels; lower is better",
+    "psnr": "peak signal-to-noise ratio in dB, peak 255; identical pictures have inf; higher is better",
+    "ssim": "structural similarity (Wang et al. 2004: Gaussian window of sigma 1.5, K1 0.01, K2 0.03), "
+    "mean over pixels and RGB channels, at most 1; higher is better",
+    "ci95": "95 % interval of the mean over pictures: Student's t with n - 1 degrees of freedom; scores of label "
+    "maps: the same over the jackknife's pseudovalues, a picture left out at a time (Tukey 1958)",
+}
+
+
+def compare(prediction: np.ndarray, target: np.ndarray) -> dict[str, float]:
+    """L1, PSNR and SSIM of two pictures, (H, W, 3) uint8, at least 11 pixels high and wide."""
+    difference = np.abs(prediction.astype(np.int16) - target)
+    identical = not difference.any()
+    return {
+        "l1": float(difference.mean()),
+        "psnr": math.inf if identical else float(peak_signal_noise_ratio(target, prediction, data_range=255)),
+        "ssim": float(structural_similarity(target, prediction, channel_axis=2, **SSIM_SETTINGS)),
+    }
+
+
+def read_prediction(folder: Path, name: str, size: int) -> np.ndarray:
+    """The prediction of input `name` in `folder`/prediction, (size, size, 3) uint8.
+
+    Raises:
+        InputError: it is missing, damaged or of another size.
+    """
+    path = folder / "prediction" / f"{name}.png"
+    try:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture.convert("RGB"))
+    except OSError as error:
+        wrong = "missing" if isinstance(error, FileNotFoundError) else "damaged"
+        raise InputError(f"{path}: the prediction is {wrong}; delete {folder} and predict again") from None
+    if pixels.shape != (size, size, 3):
+        height, width = pixels.shape[:2]
+        raise InputError(f"{path}: {width}x{height} pixels, not {size}x{size}; delete {folder} and predict again")
+    return pixels
+
+
+def summarise(scores: list[float]) -> Summary:
+    """Mean, standard deviation (n - 1) and 95 % t interval of the mean; null where n is too small."""
+    values = np.array(scores)
+    if len(values) < 2 or not np.isfinite(values).all() or np.ptp(values) == 0:
+        mean = float(values.mean())
+        return {"mean": mean, "std": 0.0 if len(values) > 1 and np.isfinite(mean) else None, "ci95": None}
+    mean, half = float(values.mean()), half_width(values)
+    return {"mean": mean, "std": float(values.std(ddof=1)), "ci95": [mean - half, mean + half]}
+
+
+def half_width(values: np.ndarray) -> float:
+    """Half the 95 % t interval of a mean: at n = 10 a bootstrap of the percentiles covers 85 to 90 % only."""
+    return float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
+
+
+def summarise_labels(matrices: np.ndarray) -> dict[str, Summary]:
+    """Scores of label maps over all pictures, (N, C, C + 1) confusion matrices, with 95 % jackknife intervals.
+
+    The pixels of all pictures are counted together; the jackknife leaves out whole pictures.
+    """
+    total, n = matrices.sum(0), len(matrices)
+    without = [label_scores(total - matrix) for matrix in matrices]
+    summary: dict[str, Summary] = {}
+    for name, value in label_scores(total).items():
+        interval = None
+        if n > 1:
+            half = half_width(np.array([n * value - (n - 1) * scores[name] for scores in without]))
+            if half > 0:  # not NaN either
+                interval = [max(0.0, value - half), min(1.0, value + half)]
+        summary[name] = {"mean": value, "std": None, "ci95": interval}
+    return summary
+
+
+def write_metrics(
+    rows: list[dict],
+    matrices: list[np.ndarray],
+    ceilings: list[np.ndarray],
+    facts: dict[str, object],
+    csv_path: Path,
+    json_path: Path,
+) -> None:
+    """metrics.csv, a row a picture, and metrics.json: n, mean, standard deviation, interval and facts.
+
+    Args:
+        rows: name, l1, psnr, ssim of each picture.
+        matrices: where pictures are label maps, the confusion matrix of each (see labels.confusion).
+        ceilings: the same of perfect predictions (see labels.ceiling).
+        facts: what the scores hold for (run, dataset, split, direction, ...), put before them.
+    """
+    names = [column for column in rows[0] if column != "name"]
+    scores = {name: summarise([row[name] for row in rows]) for name in names}
+    report: dict[str, object] = facts | {"n": len(rows), "metrics": scores, "definitions": EXPLAINED}
+    if matrices:
+        counts = np.array(matrices)
+        scores |= summarise_labels(counts)
+        report["class_iou"] = class_overlaps(counts.sum(0))
+        report["ceilings"] = label_scores(np.sum(ceilings, 0))
+        report["definitions"] = EXPLAINED | LABELS_EXPLAINED
+    with replacing(csv_path) as scratch, open(scratch, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    write_json(report, json_path)

@@ -1,0 +1,70 @@
+"""Predictions of a trained generator over a split, as pictures."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from PIL import Image
+
+from pix2pix.config.settings import PredictSettings
+from pix2pix.data.loader import to_array, to_pixels, whole_pairs
+from pix2pix.data.records import count
+from pix2pix.evaluation.facts import FACTS, KINDS
+from pix2pix.model.checkpoint import load_network
+from pix2pix.model.networks import Generator, compile_forward
+from pix2pix.system.checksum import sha256_of
+from pix2pix.system.json_file import write_json
+from pix2pix.system.progress import Progress
+
+RESIZE = "each half to {0}x{0} pixels, {1} (Pillow), whatever its shape; none where it has that size"
+
+
+def generate(
+    settings: PredictSettings, ckpt: Path, files: list[Path]
+) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield name, input, prediction and target of every pair, pictures (S, S, 3) uint8.
+
+    One picture at a time, normalised by its own statistics as in training (Isola et al. 2017, section 3.4).
+
+    Raises:
+        InputError: the checkpoint is damaged or of another network, or the records are damaged.
+    """
+    generator = Generator(settings, settings.val_pic_size)
+    load_network(generator, ckpt)
+    forward = compile_forward(generator)
+    labels = settings.target_palette is not None
+    for number, (name, x, y) in enumerate(whole_pairs(files, settings.val_pic_size, settings.direction, labels)):
+        generator.draw_dropout(settings.seed, number)
+        batch = to_array(Image.fromarray(x), settings.g_in_planes)[np.newaxis]
+        yield name, x, to_pixels(forward(ms.Tensor(batch)).asnumpy()[0]), y
+
+
+def write_predictions(
+    run: str, settings: PredictSettings, ckpt: Path, files: list[Path], folder: Path
+) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """Write one PNG per pair to prediction/, input/ and target/ in `folder`, and yield what `generate` does.
+
+    The names are those of the pairs, whatever these are. At the end facts.json is written: what the
+    images depend on (settings, the checkpoint's name and checksum, the generator's mode).
+    """
+    for kind in KINDS:
+        (folder / kind).mkdir(parents=True)
+    generated = generate(settings, ckpt, files)
+    with Progress(generated, total=count(files), desc=f"predicting {run}", unit="image") as bar:
+        for name, x, fake, y in bar:
+            for kind, image in zip(KINDS, (x, fake, y), strict=True):
+                # Pillow would take no format from the name "..png"
+                Image.fromarray(image).save(folder / kind / f"{name}.png", "PNG")
+            yield name, x, fake, y
+    facts = {"checkpoint": ckpt.name, "checkpoint_sha256": sha256_of(ckpt), "generator_mode": mode_of(settings)}
+    how = "targets by nearest neighbour, inputs bicubic" if settings.target_palette else "bicubic"
+    facts |= {"resize": RESIZE.format(settings.val_pic_size, how)} | settings.model_dump()
+    write_json(facts, folder / FACTS)
+
+
+def mode_of(settings: PredictSettings) -> str:
+    """How the generator runs at prediction, in words."""
+    statistics = "instance" if settings.norm == "instance" else "batch"
+    noise = f"dropout on (seed {settings.seed})" if settings.dropout else "no dropout"
+    return f"{statistics} statistics of each picture alone, as in training; {noise}"

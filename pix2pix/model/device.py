@@ -1,0 +1,64 @@
+"""The device that the networks run on."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import mindspore as ms
+
+from pix2pix.system.errors import InputError
+
+DEVICES = ("CPU", "GPU", "Ascend")
+
+
+def select_device(device_target: str) -> None:
+    """Make `device_target` the device of all that follows and say what was chosen.
+
+    Raises:
+        InputError: this MindSpore, or this machine, does not offer the device.
+    """
+    check_device(device_target)
+    print(describe_device(device_target), file=sys.stderr, flush=True)
+
+
+def check_device(device_target: str) -> None:
+    """Make `device_target` the device, silently; raises as `select_device` does."""
+    with _quiet():
+        try:
+            ms.set_device(device_target)
+            return
+        except RuntimeError:
+            available = [device for device in DEVICES if ms.hal.is_available(device)]
+    raise InputError(
+        f"device_target: {device_target} is not available; MindSpore {ms.__version__} as installed here "
+        f"offers {', '.join(available)} (GLOG_v=2 in the environment shows what it misses)"
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep MindSpore's search for libraries off the terminal, unless the user set its log level."""
+    if "GLOG_v" in os.environ:
+        yield
+        return
+    sys.stderr.flush()
+    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        os.close(nowhere)
+
+
+def describe_device(device_target: str) -> str:
+    """One line for the log: device, threads and, on a CPU, the choice that guards against the slow convolutions."""
+    if device_target != "CPU":
+        return f"MindSpore {ms.__version__} on {device_target}"
+    threads = os.environ.get("OMP_NUM_THREADS", os.cpu_count())
+    isa = os.environ["ONEDNN_MAX_CPU_ISA"]
+    chosen = "PIX2PIX_CHOSE_ONEDNN_ISA" in os.environ
+    whose = "the default, see docs/performance.md" if chosen else "set by the user"
+    return f"MindSpore {ms.__version__} on CPU, {threads} threads, ONEDNN_MAX_CPU_ISA={isa} ({whose})"

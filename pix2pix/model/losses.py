@@ -1,0 +1,36 @@
+"""The losses of both networks (Isola et al. 2017, section 3.1, equations 1 to 4)."""
+
+import mindspore as ms
+from mindspore import nn, ops
+
+from pix2pix.config.settings import TrainSettings
+
+
+def adversarial_loss(logits: ms.Tensor, real: float) -> ms.Tensor:
+    """Mean binary cross-entropy of the patches' logits (any shape, float32) against `real` (1 or 0), in nats."""
+    return (ops.relu(logits) - logits * real + ops.log1p(ops.exp(-ops.abs(logits)))).mean()
+
+
+class Losses:
+    """The losses of one step, for a discriminator that may see the input beside the picture."""
+
+    def __init__(self, discriminator: nn.Cell, settings: TrainSettings):
+        self.discriminator = discriminator
+        self.settings = settings
+
+    def judge(self, x: ms.Tensor, picture: ms.Tensor) -> ms.Tensor:
+        """Logits of the patches of `picture`, (N, 3, S, S), given the input x of the same shape."""
+        seen = ops.concat((x, picture), 1) if self.settings.conditional else picture
+        return self.discriminator(seen)
+
+    def of_discriminator(self, x: ms.Tensor, y: ms.Tensor, fake: ms.Tensor) -> ms.Tensor:
+        """lambda_dis x (loss on the generated picture + loss on the target), a scalar."""
+        generated = adversarial_loss(self.judge(x, fake), 0.0)
+        real = adversarial_loss(self.judge(x, y), 1.0)
+        return self.settings.lambda_dis * (generated + real)
+
+    def of_generator(self, x: ms.Tensor, y: ms.Tensor, fake: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor]:
+        """The whole loss, then its parts before weighing: adversarial and L1 (mean absolute error), scalars."""
+        gan = adversarial_loss(self.judge(x, fake), 1.0)
+        l1 = ops.abs(fake - y).mean()
+        return self.settings.lambda_gan * gan + self.settings.lambda_l1 * l1, gan, l1

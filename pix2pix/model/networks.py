@@ -1,0 +1,165 @@
+"""The U-Net generator and the PatchGAN discriminator (Isola et al. 2017, section 3.2 and appendix 6.1).
+
+Parameter names and shapes are those of the published MindSpore checkpoints
+(model.model.0.weight ..., features.0.weight ...).
+"""
+
+from collections.abc import Callable
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn, ops
+from mindspore.common.initializer import Constant, Normal, XavierUniform, initializer
+
+from pix2pix.config.settings import GeneratorSettings, TrainSettings
+from pix2pix.model.layers import (
+    PADDED,
+    Dropout,
+    LeakyReLU,
+    PatchLogits,
+    UpConvolution,
+    convolution,
+    norm_layer,
+)
+
+
+class UnetBlock(nn.Cell):
+    """One level of the U-Net: down, the levels below, up; its input is joined to its output.
+
+    Maps (N, planes, H, W) to (N, outer + planes, H, W) with the skip connection, else to
+    (N, outer, H, W).
+    """
+
+    def __init__(self, settings: GeneratorSettings, planes: int, inner: int, outer: int, below, drop, outermost=False):
+        super().__init__()
+        bias = settings.norm == "instance"
+        innermost = below is None
+        joined = inner if innermost or not settings.skip_connections else 2 * inner
+        down = convolution(planes, inner, 2, settings.norm, settings.pad_mode)
+        up = [nn.ReLU(), UpConvolution(joined, outer, bias)]
+        if outermost:
+            layers = [*down, below, *up, nn.Tanh()]
+        else:
+            layers = [LeakyReLU(settings.alpha), *down]
+            if not innermost:
+                layers += [norm_layer(settings.norm, inner), below]
+            layers += [*up, norm_layer(settings.norm, outer)]
+            if drop is not None:
+                layers.append(drop)
+        self.model = nn.SequentialCell(layers)
+        self.joins = settings.skip_connections and not outermost
+
+    def construct(self, x):
+        out = self.model(x)
+        return ops.concat((out, x), 1) if self.joins else out
+
+
+class Generator(nn.Cell):
+    """U-Net of g_layers levels: (N, g_in_planes, S, S) to (N, g_out_planes, S, S), both in [-1, 1], float32.
+
+    With dropout, N is at most `batch` and S is `size`; `draw_dropout` is called before each forward pass.
+    """
+
+    def __init__(self, settings: GeneratorSettings, size: int, batch: int = 1):
+        super().__init__()
+        filters = [settings.g_ngf * min(2**level, 8) for level in range(settings.g_layers)]
+        self.dropouts = []
+        block = None
+        for level in reversed(range(1, settings.g_layers)):
+            outer, drop = filters[level - 1], None
+            # the widest levels but the innermost: the three that the paper drops from at 8 levels
+            if settings.dropout and 4 <= level < settings.g_layers - 1:
+                drop = Dropout((batch, outer, size >> level, size >> level))
+                self.dropouts.append(drop)
+            block = UnetBlock(settings, outer, filters[level], outer, block, drop)
+        self.model = UnetBlock(settings, settings.g_in_planes, filters[0], settings.g_out_planes, block, None, True)
+        self.set_train()
+
+    def construct(self, x):
+        return self.model(x)
+
+    def draw_dropout(self, *seed: int) -> None:
+        """New dropout masks, a function of the numbers given; nothing without dropout."""
+        random = np.random.default_rng(seed)
+        for dropout in self.dropouts:
+            dropout.draw(random)
+
+
+class ConvNormReLU(nn.Cell):
+    """A convolution, normalisation and LeakyReLU of the discriminator."""
+
+    def __init__(self, settings: TrainSettings, planes: int, filters: int, stride: int):
+        super().__init__()
+        layers = convolution(planes, filters, stride, settings.norm, settings.pad_mode)
+        layers += [norm_layer(settings.norm, filters, pure=True), LeakyReLU(settings.alpha)]
+        self.features = nn.SequentialCell(layers)
+
+    def construct(self, x):
+        return self.features(x)
+
+
+class PixelConvNormReLU(nn.Cell):
+    """The same with a 1x1 convolution, for the discriminator of single pixels."""
+
+    def __init__(self, settings: TrainSettings, planes: int, filters: int):
+        super().__init__()
+        conv = nn.Conv2d(planes, filters, 1, has_bias=settings.norm == "instance")
+        norm = norm_layer(settings.norm, filters, pure=True)
+        self.features = nn.SequentialCell([conv, norm, LeakyReLU(settings.alpha)])
+
+    def construct(self, x):
+        return self.features(x)
+
+
+class Discriminator(nn.Cell):
+    """PatchGAN: (N, d_channels, S, S) to a logit for each patch, (N, 1, P, P), float32.
+
+    d_layers 0, 1, 3 and 5 judge patches of 1, 16, 70 and 286 pixels (appendix 6.1.2).
+    """
+
+    def __init__(self, settings: TrainSettings):
+        super().__init__()
+        planes, ndf = settings.d_channels, settings.d_ndf
+        bias = settings.norm == "instance"
+        if settings.d_layers == 0:
+            layers = [nn.Conv2d(planes, ndf, 1, has_bias=bias), LeakyReLU(settings.alpha)]
+            layers += [PixelConvNormReLU(settings, ndf, 2 * ndf), nn.Conv2d(2 * ndf, 1, 1, has_bias=bias)]
+        else:
+            layers = [*convolution(planes, ndf, 2, settings.norm, settings.pad_mode), LeakyReLU(settings.alpha)]
+            filters = ndf
+            for layer in range(1, settings.d_layers + 1):
+                planes, filters = filters, ndf * min(2**layer, 8)
+                layers.append(ConvNormReLU(settings, planes, filters, 2 if layer < settings.d_layers else 1))
+            if settings.pad_mode == "CONSTANT":
+                layers.append(PatchLogits(filters, 1, bias))
+            else:
+                layers += [nn.Pad(paddings=PADDED, mode=settings.pad_mode), PatchLogits(filters, 0, bias)]
+        self.features = nn.SequentialCell(layers)
+        self.set_train()
+
+    def construct(self, x):
+        return self.features(x)
+
+
+def initialise(network: nn.Cell, settings: TrainSettings) -> None:
+    """Draw the starting weights from MindSpore's seeded generator (ms.set_seed decides them).
+
+    Convolutions: normal with standard deviation init_gain, Xavier uniform with gain init_gain, or
+    all init_gain; biases 0. Normalisation: gamma 1, beta 0.
+    """
+    draw = {"normal": Normal, "xavier": XavierUniform, "constant": Constant}[settings.init_type](settings.init_gain)
+    for parameter in network.trainable_params():
+        if parameter.name.endswith("weight"):
+            parameter.set_data(initializer(draw, parameter.shape, ms.float32))
+        elif parameter.name.endswith("bias"):
+            parameter.set_data(initializer("zeros", parameter.shape, ms.float32))
+
+
+def compile_forward(network: nn.Cell) -> Callable[[ms.Tensor], ms.Tensor]:
+    """The network as one compiled graph, without gradients."""
+
+    @ms.jit
+    def forward(x):
+        return network(x)
+
+    return forward

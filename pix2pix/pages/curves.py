@@ -1,0 +1,80 @@
+"""The loss curves of a training run, drawn from its history."""
+
+import csv
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from pix2pix.system.errors import InputError
+from pix2pix.system.files import replacing
+
+INK, FAINT = "#22262b", "#8a9099"
+CURVES = {
+    "d_loss": ("discriminator", "weighted", "#3b6ea8"),
+    "g_loss": ("generator, both parts", "weighted sum", "#b4452d"),
+    "g_gan": ("generator, adversarial part", "cross-entropy, nats", "#7a5ca8"),
+    "g_l1": ("generator, L1 part", "L1, pixels in [-1, 1]", "#3a8a5f"),
+}
+
+
+def write_loss_curves(history: str | Path, path: str | Path) -> None:
+    """Draw the losses over the epochs, one panel each, as a PNG.
+
+    Args:
+        history: a CSV file with a row an epoch and the columns epoch, d_loss and g_loss, maybe
+            also g_gan and g_l1 (before their weights), lr and seconds.
+        path: the PNG; it appears whole or not at all.
+
+    Raises:
+        InputError: the history is damaged.
+        OSError: the history cannot be read or the picture cannot be written.
+    """
+    epochs, losses = read_losses(Path(history))
+    # a Figure of one's own, without pyplot: no window, no state shared with anyone
+    lines = -(-len(losses) // 2)
+    figure = Figure(figsize=(10, 3.2 * lines), dpi=110, facecolor="white")
+    panels = figure.subplots(lines, 2, sharex=True, squeeze=False)
+    # fixed margins (in inches, as shares): a layout engine takes longer than all the drawing
+    figure.subplots_adjust(0.07, 0.5 / (3.2 * lines), 0.975, 1 - 0.4 / (3.2 * lines), wspace=0.17, hspace=0.2)
+    for axes, (column, values) in zip(panels.flat, losses.items(), strict=False):
+        draw_curve(axes, epochs, values, *CURVES[column])
+    for axes in panels[-1]:
+        axes.set_xlabel("epoch (losses are its means)", color=INK)
+    with replacing(path) as scratch:
+        figure.savefig(scratch, format="png")
+
+
+def read_losses(history: Path) -> tuple[list[int], dict[str, list[float]]]:
+    """The epochs of a history and its losses by name.
+
+    Raises:
+        InputError: a column or a value is missing or is not a number.
+        OSError: it cannot be read.
+    """
+    with open(history, newline="", encoding="utf-8", errors="replace") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        columns = [name for name in CURVES if name in rows[0]]
+        losses = {name: [float(row[name]) for row in rows] for name in columns}
+        epochs = [int(row["epoch"]) for row in rows]
+    except (IndexError, KeyError, TypeError, ValueError, csv.Error):
+        columns = []
+    if not columns:
+        raise InputError(f"{history}: damaged: no losses can be read; training writes it again after its next epoch")
+    return epochs, losses
+
+
+def draw_curve(axes: Axes, epochs: list[int], values: list[float], title: str, unit: str, colour: str) -> None:
+    """Draw one loss into its panel and write its last value beside it."""
+    axes.plot(epochs, values, color=colour, linewidth=1.8, marker="o" if len(epochs) < 20 else None, markersize=4)
+    axes.set_title(title, loc="left", fontsize=11, color=INK)
+    axes.set_title(f"last: {values[-1]:.4g}", loc="right", fontsize=10, color=FAINT)
+    axes.set_ylabel(unit, color=INK, fontsize=9)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_ylim(bottom=min(0.0, *values))
+    axes.grid(color="#e6e6e2", linewidth=0.8)
+    axes.tick_params(colors=FAINT, labelsize=9, labelcolor=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)

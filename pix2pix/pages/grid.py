@@ -1,0 +1,76 @@
+"""The grid picture: some inputs with their predictions and targets, side by side and labelled."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from pix2pix.system.files import replacing
+
+Row = tuple[str, np.ndarray, np.ndarray, np.ndarray]
+
+PAPER, INK, FAINT = (255, 255, 255), (32, 36, 42), (106, 112, 122)
+MARGIN, GAP, HEADING = 20, 8, 30
+NAME_WIDTH = 140
+SMALLEST = 128
+
+
+def spread(count: int, limit: int) -> list[int]:
+    """At most `limit` indices evenly spread over range(count), the first and the last among them."""
+    return sorted({round(i) for i in np.linspace(0, count - 1, min(count, limit))})
+
+
+def write_grid(
+    rows: Sequence[Row],
+    path: str | Path,
+    titles: tuple[str, str, str] = ("input", "prediction", "target"),
+    limit: int = 8,
+) -> None:
+    """Write a labelled PNG with one line a row: its name, then its three pictures.
+
+    Args:
+        rows: at least one (name, input, prediction, target); the pictures are uint8 of one shape
+            (height, width, 3). Of more than `limit` rows, that many evenly spread ones are shown.
+        path: the PNG; it appears whole or not at all.
+        titles: the headings of the three columns.
+        limit: the most rows to show.
+
+    Pictures keep their pixels 1:1; those narrower than 128 pixels are enlarged by a whole factor,
+    each pixel becoming a square.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    shown = [rows[i] for i in spread(len(rows), limit)]
+    height, width = shown[0][1].shape[:2]
+    factor = -(-SMALLEST // width) if width < SMALLEST else 1
+    height, width = height * factor, width * factor
+    small, large = ImageFont.load_default(13), ImageFont.load_default(16)
+    names = [shorten(name, small) for name, *_ in shown]
+    left = MARGIN + max(round(small.getlength(name)) for name in names) + GAP + 4
+    grid = Image.new(
+        "RGB",
+        (left + 3 * width + 2 * GAP + MARGIN, MARGIN + HEADING + len(shown) * (height + GAP) - GAP + MARGIN),
+        PAPER,
+    )
+    draw = ImageDraw.Draw(grid)
+    columns = [left + i * (width + GAP) for i in range(3)]
+    for x, title in zip(columns, titles, strict=True):
+        draw.text((x + width / 2, MARGIN + HEADING / 2 - 4), title, fill=INK, font=large, anchor="mm")
+    for i, (name, (_, *pictures)) in enumerate(zip(names, shown, strict=True)):
+        y = MARGIN + HEADING + i * (height + GAP)
+        draw.text((left - GAP - 4, y + height / 2), name, fill=FAINT, font=small, anchor="rm")
+        for x, picture in zip(columns, pictures, strict=True):
+            grid.paste(Image.fromarray(picture.repeat(factor, axis=0).repeat(factor, axis=1)), (x, y))
+    with replacing(path) as scratch:
+        grid.save(scratch, "PNG")
+
+
+def shorten(name: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """The name, cut in its middle where it is too wide for the column of names."""
+    kept = name
+    while font.getlength(name) > NAME_WIDTH:
+        kept = kept[: len(kept) // 2] + kept[len(kept) // 2 + 1 :]
+        name = f"{kept[: len(kept) // 2]}…{kept[len(kept) // 2 :]}"
+    return name

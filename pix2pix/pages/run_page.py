@@ -1,0 +1,47 @@
+"""A run on one page that stands alone: its grid, loss curves, scores and settings."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pix2pix.evaluation.comparison import TITLES, rows_of
+from pix2pix.evaluation.fidelity import FEATURES
+from pix2pix.pages.curves import write_loss_curves
+from pix2pix.pages.data_uris import embed, embed_picture
+from pix2pix.pages.gallery import TEMPLATES
+from pix2pix.system.files import replacing
+
+WIDEST_GRID = 2400
+
+
+def describe_run(run: dict, settings: dict[str, str], history: Path | None, path: Path) -> None:
+    """Write the page.
+
+    Args:
+        run: the scores and facts as summary.read_run gives them.
+        settings: all that the run was trained and predicted with, as text.
+        history: history.csv of its training; None: it was not trained here.
+        path: the page to write.
+
+    Raises:
+        OSError: the grid or the history is missing.
+    """
+    [row] = rows_of([run])
+    page = TEMPLATES.get_template("run.html").render(
+        run=run,
+        scores=row.scores,
+        titles=TITLES,
+        settings=settings,
+        grid=embed_picture(run["folder"] / "predict" / "grid.png", WIDEST_GRID),
+        curves=embed_curves(history) if history else None,
+        few=run["n"] < FEATURES and "fid" in run["metrics"],
+    )
+    with replacing(path) as scratch:
+        scratch.write_text(page, encoding="utf-8")
+
+
+def embed_curves(history: Path) -> str:
+    """The loss curves as a data address."""
+    with TemporaryDirectory() as folder:
+        picture = Path(folder) / "loss.png"
+        write_loss_curves(history, picture)
+        return embed(picture.read_bytes(), "png")

@@ -1,0 +1,104 @@
+"""Several runs side by side, as a table and as a page that stands alone."""
+
+import csv
+from pathlib import Path
+
+from pix2pix.evaluation.comparison import TITLES, Comparison, compare_runs, rows_of
+from pix2pix.evaluation.facts import Report, Scores
+from pix2pix.evaluation.fidelity import FEATURES
+from pix2pix.evaluation.published import published_for
+from pix2pix.pages.data_uris import embed_figure, embed_picture
+from pix2pix.pages.gallery import TEMPLATES, readable
+from pix2pix.pages.grid import spread
+from pix2pix.pages.plots import draw_metric
+from pix2pix.system.errors import InputError
+from pix2pix.system.files import natural_order, replacing
+from pix2pix.system.json_file import read_json
+
+FACTS = ("run", "dataset", "predict_split", "n", "direction", "val_pic_size", "seed", "checkpoint", "checkpoint_sha256")
+EXAMPLES = 2
+THUMBNAIL = 256
+
+
+def read_run(folder: Path, fidelity: bool) -> dict:
+    """The scores of results/{run} and the facts that they depend on; with FID and KID if `fidelity`.
+
+    Raises:
+        InputError: a file is missing or damaged, or FID was measured on other predictions.
+    """
+    run = read_json(folder / "metrics.json", Report, "delete it and run the workflow again") | {"folder": folder}
+    if fidelity:
+        more = read_json(folder / "fidelity.json", Scores, "delete it and run the workflow again")
+        if (more["n"], more["checkpoint_sha256"]) != (run["n"], run["checkpoint_sha256"]):
+            raise InputError(f"{folder / 'fidelity.json'}: of other predictions than metrics.json; delete it")
+        for part in ("metrics", "definitions"):
+            run[part] = run[part] | more[part]
+    return run
+
+
+def write_table(runs: list[dict], path: Path) -> None:
+    """summary.csv: a row a run, then a row for each group of several seeds.
+
+    Of each metric the mean, standard deviation and 95 % interval: over the pictures for a run, over
+    the seeds for a group (column `interval_over`).
+    """
+    metrics = [name for name in TITLES if any(name in run["metrics"] for run in runs)]
+    single = [row for run in runs for row in rows_of([run | {"group": run["run"]}])]
+    several = [row for row in rows_of(runs) if len(row.runs) > 1]
+    table = []
+    for row in single + several:
+        line = {fact: row.runs[0][fact] for fact in FACTS} | {"interval_over": row.spread}
+        if len(row.runs) > 1:
+            line |= {"run": row.name, "seed": "", "checkpoint": "", "checkpoint_sha256": ""}
+        for name in metrics:
+            score = row.scores.get(name)
+            values = (score.mean, score.std, score.low, score.high) if score else (None,) * 4
+            for what, value in zip(("mean", "std", "ci95_low", "ci95_high"), values, strict=True):
+                line[f"{name}_{what}"] = "" if value is None else value
+        table.append(line)
+    with replacing(path) as scratch, open(scratch, "w", newline="") as file:
+        writer = csv.DictWriter(file, table[0].keys())
+        writer.writeheader()
+        writer.writerows(table)
+
+
+def write_page(runs: list[dict], titled: dict[str, list[str]], published: dict, path: Path) -> None:
+    """summary.html: comparisons with plots, examples and published numbers; opens without a network."""
+    comparisons = compare_runs(runs, titled)
+    definitions = {name: text for run in runs for name, text in run["definitions"].items()}
+    page = TEMPLATES.get_template("summary.html").render(
+        runs=runs,
+        sections=[_section(comparison, published) for comparison in comparisons],
+        titles=TITLES,
+        definitions=definitions,
+        several_seeds=any(len(row.runs) > 1 for comparison in comparisons for row in comparison.rows),
+        small=[run["run"] for run in runs if "fid" in run["metrics"] and run["n"] < FEATURES],
+    )
+    with replacing(path) as scratch:
+        scratch.write_text(page, encoding="utf-8")
+
+
+def _section(comparison: Comparison, published: dict) -> dict[str, object]:
+    numbers = published_for(comparison, published)
+    plots = comparison.metrics if len(comparison.rows) > 1 else []
+    return {
+        "comparison": comparison,
+        "plots": {name: embed_figure(draw_metric(comparison, name)) for name in plots},
+        "examples": examples(comparison),
+        "beside": [each for each in numbers if each.metrics],
+        "apart": [each for each in numbers if not each.metrics],
+    }
+
+
+def examples(comparison: Comparison) -> list[dict[str, object]]:
+    """Some pictures of the split: input, target, and what each row (of several seeds, the first) made of it."""
+    folders = {row.name: row.runs[0]["folder"] / "predict" for row in comparison.rows}
+    first = next(iter(folders.values()))
+    names = sorted((file.stem for file in (first / "target").glob("*.png")), key=natural_order)
+    shown: list[dict[str, object]] = []
+    for name in (names[i] for i in spread(len(names), EXAMPLES)):
+        files = {what: first / what / f"{name}.png" for what in ("input", "target")}
+        files |= {row: folder / "prediction" / f"{name}.png" for row, folder in folders.items()}
+        pictures = {what: embed_picture(file, THUMBNAIL) for what, file in files.items()}
+        shown.append({"name": readable(name), "pictures": pictures})
+    return shown

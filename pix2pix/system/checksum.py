@@ -1,0 +1,108 @@
+"""SHA-256 of downloads: the configured one, or the one that the first download left beside the file."""
+
+import hashlib
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from pix2pix.system.errors import InputError
+from pix2pix.system.files import replacing
+
+
+class Expected(NamedTuple):
+    """The checksum that a file must have, and how that is known."""
+
+    sha256: str
+    origin: str
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256, as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def expected_of(path: Path, sha256: str | None) -> Expected | None:
+    """What `path` must be: as configured in `sha256`, or else as recorded beside it; None: not known.
+
+    Raises:
+        InputError: `sha256` or the record is no checksum.
+    """
+    record = record_of(path)
+    if sha256 is not None:
+        return Expected(_valid(sha256, "sha256"), "is configured")
+    if not record.exists():
+        return None
+    digest = _valid(record.read_text(errors="replace").partition(" ")[0].strip(), str(record))
+    return Expected(
+        digest, f"was recorded when it first came: if the change is expected, delete {record} and start again"
+    )
+
+
+def difference(digest: str, expected: Expected | None) -> str | None:
+    """What is wrong with a file of this checksum, naming both; None if nothing is, or nothing is known."""
+    if expected is None or digest == expected.sha256:
+        return None
+    return f"its sha256 is {digest}, but {expected.sha256} {expected.origin}"
+
+
+def verify(path: Path, sha256: str | None) -> str:
+    """The checksum of `path`, compared with the configured or recorded one if there is one.
+
+    Raises:
+        InputError: it is another one; the file is left alone.
+    """
+    expected = expected_of(path, sha256)
+    digest = sha256_of(path)
+    if wrong := difference(digest, expected):
+        raise InputError(f"{path}: {wrong}")
+    return digest
+
+
+def record_of(path: Path) -> Path:
+    """Where the checksum of `path` is kept, in the format of the sha256sum program."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def keep(digest: str, path: Path) -> None:
+    """Record the checksum of `path` beside it, whole or not at all; nothing is written where it is recorded already."""
+    record, line = record_of(path), f"{digest}  {path.name}\n"
+    if not record.exists() or record.read_bytes() != line.encode():
+        with replacing(record) as scratch:
+            scratch.write_text(line)
+
+
+@contextmanager
+def replacing_checked(path: Path) -> Iterator[Path]:
+    """files.replacing for a file whose checksum is recorded beside it.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written.
+    """
+    with replacing(path) as scratch:
+        yield scratch
+        digest = sha256_of(scratch)
+        # killed from here on, the file has no checksum rather than another one's
+        record_of(path).unlink(missing_ok=True)
+    keep(digest, path)
+
+
+def copy_checked(source: Path, path: Path) -> None:
+    """Copy a file, compared with the checksum that is recorded beside it, and record that beside the copy.
+
+    Raises:
+        InputError: its checksum is another one.
+        OSError: the disk is full or the folder cannot be written.
+    """
+    verify(source, None)
+    with replacing_checked(path) as scratch:
+        shutil.copyfile(source, scratch)
+
+
+def _valid(digest: str, where: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
+        raise InputError(f"{where}: {digest!r} is no SHA-256 checksum (64 hexadecimal digits): correct or delete it")
+    return digest.lower()

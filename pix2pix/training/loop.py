@@ -1,0 +1,225 @@
+"""The training of one run, from the first step or from wherever it was interrupted.
+
+Read `Training.run` first: epochs, then `train_epoch`: steps. The step itself is in pix2pix/training/step.py.
+"""
+
+import math
+import signal
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+
+from pix2pix.config.settings import TrainSettings, WhereSettings
+from pix2pix.data.loader import batches, plan_epoch, to_pixels
+from pix2pix.data.records import count
+from pix2pix.distributed.workers import Workers, broadcast, broadcast_parameters, share_of_step, steps_of_epoch
+from pix2pix.model.checkpoint import save_network
+from pix2pix.pages.curves import write_loss_curves
+from pix2pix.pages.grid import write_grid
+from pix2pix.system.errors import InputError
+from pix2pix.system.progress import Progress
+from pix2pix.system.stopping import StopRequest
+from pix2pix.training.folders import Folders, locked, move_aside
+from pix2pix.training.history import write_history
+from pix2pix.training.schedule import learning_rate
+from pix2pix.training.selection import is_best, is_due, measure_held_out
+from pix2pix.training.state import Position, UnusableStateError, fingerprint, resume, save_state
+from pix2pix.training.step import Trainer
+
+PAIRS_SHOWN = 4
+SECONDS_BETWEEN_LOSSES = 1.0
+BAR = "{desc} | {percentage:3.0f}% |{bar:12}| {elapsed}, {remaining} left{postfix}"
+
+
+def train(
+    settings: TrainSettings,
+    where: WhereSettings,
+    files: list[Path],
+    folders: Folders,
+    held_out: list[Path],
+    workers: Workers | None = None,
+) -> int:
+    """Train to the end of epoch_num and write both networks' checkpoints to `folders.ckpt`.
+
+    With eval_epoch_freq the generator is measured on the pairs of `held_out` from time to time, and
+    the best one is kept in snapshots/. Of several workers, only the first measures and writes.
+
+    The same settings, data and numbers of workers and threads give the same bytes, however often
+    training was interrupted and resumed.
+
+    Returns:
+        0, or the number of the signal that stopped it (its state is then saved).
+
+    Raises:
+        InputError: damaged records, another process trains in the folder, a loss is not finite.
+    """
+    workers = workers or Workers()
+    # not the lock of the folder, which whoever chose it holds: workers may outlive a killed launcher by a moment
+    with locked(folders.state / "workers", settings.epoch_num) if workers.first else nullcontext():
+        return Training(settings, where, files, folders, held_out, workers).run()
+
+
+class Training:
+    """One worker's part of a training: networks, data, and the position in epochs and steps."""
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        where: WhereSettings,
+        files: list[Path],
+        folders: Folders,
+        held_out: list[Path],
+        workers: Workers,
+    ):
+        self.settings, self.where, self.folders, self.workers = settings, where, folders, workers
+        self.files, self.held_out = files, held_out
+        self.stop = StopRequest()
+        self.pairs = count(files)
+        self.steps = steps_of_epoch(self.pairs, settings.batch_size, workers)
+        self.trainer = Trainer(settings, workers)
+        self.mark = fingerprint(settings, files, held_out, workers.number) if workers.first else {}
+        self.position = self.begin()
+
+    def begin(self) -> Position:
+        """Resume the first worker from its saved state or start afresh, and give the others what it has."""
+        position, unusable = None, None
+        if self.workers.first:
+            try:
+                position = resume(self.folders.state, self.trainer.parameters(), self.settings, self.mark, self.steps)
+            except UnusableStateError as why:
+                unusable = why
+            if position is None:
+                move_aside(self.folders, unusable)
+        position = position or Position()
+        broadcast_parameters(self.trainer.parameters().values(), self.workers)
+        epoch, step = broadcast(np.array([position.epoch, position.step], np.float32), self.workers)
+        position.epoch, position.step = int(epoch), int(step)
+        return position
+
+    def run(self) -> int:
+        """Train to the end of epoch_num; 0, or the number of the signal that stopped it."""
+        total, done = self.settings.epoch_num * self.steps, (self.position.epoch - 1) * self.steps + self.position.step
+        with Progress(total=total, initial=done, bar_format=BAR, disable=not self.workers.first) as bar:
+            while self.position.epoch <= self.settings.epoch_num:
+                if not self.train_epoch(bar):
+                    number = self.stop.signal or signal.SIGTERM
+                    if self.workers.first:
+                        self.save()
+                        print(f"stopped by signal {number}: state saved, the same command resumes", file=sys.stderr)
+                    return number
+                self.finish_epoch()
+        if self.workers.first:
+            self.save_networks(self.folders.ckpt, self.settings.epoch_num)
+        return 0
+
+    def train_epoch(self, bar: Progress) -> bool:
+        """Do the remaining steps of the epoch; False if a signal asked to stop before its end."""
+        settings, position, trainer, workers = self.settings, self.position, self.trainer, self.workers
+        plan = plan_epoch(self.pairs, position.epoch, settings)
+        remaining = range(position.step, self.steps)
+        shares = [share_of_step(step, self.pairs, settings.batch_size, workers) for step in remaining]
+        loaded = batches(self.files, plan, [positions for positions, _ in shares], settings)
+        lr = ms.Tensor(learning_rate(position.epoch, settings), ms.float32)
+        own_seed = () if workers.first else (workers.rank,)
+        started = saved = shown = time.monotonic()
+        seconds_before, shown_at = position.seconds, position.step
+        for (x, y), (_, weight) in zip(loaded, shares, strict=True):
+            trainer.generator.draw_dropout(settings.seed, position.epoch, position.step, *own_seed)
+            stopping = trainer.advance(x, y, lr, weight, bool(self.stop.signal))
+            position.step += 1
+            now = time.monotonic()
+            position.seconds = seconds_before + now - started
+            bar.update(1)
+            if now - shown >= SECONDS_BETWEEN_LOSSES or position.step == self.steps:
+                self.show_losses(bar, 1000 * (now - shown) / (position.step - shown_at))
+                shown, shown_at = now, position.step
+            if stopping:
+                return False
+            if workers.first and now - saved >= 60 * self.where.save_minutes:
+                self.save()
+                saved = time.monotonic()
+        return True
+
+    def show_losses(self, bar: Progress, pace: float) -> None:
+        """Show the epoch's mean losses so far beside the progress; `pace` in milliseconds per step."""
+        means, position = self.finite_losses(), self.position
+        bar.set_description_str(
+            f"epoch {position.epoch}/{self.settings.epoch_num} step {position.step}/{self.steps}", refresh=False
+        )
+        bar.set_postfix_str(f"{pace:.0f} ms/step, D {means['d_loss']:.3f}, G {means['g_loss']:.3f}", refresh=False)
+
+    def finite_losses(self) -> dict[str, float]:
+        """The mean losses of the epoch so far.
+
+        Raises:
+            InputError: one is infinite or NaN; the state saved last stays as it is.
+        """
+        means = self.trainer.take_loss_means(self.position.step)
+        if not all(map(math.isfinite, means.values())):
+            raise InputError(
+                f"training: the loss is no longer finite (epoch {self.position.epoch}, step {self.position.step}: "
+                f"{means}); the last good state is kept in {self.folders.state}; lower lr or check the images"
+            )
+        return means
+
+    def save(self) -> None:
+        """Save the state within an epoch.
+
+        Raises:
+            InputError: a loss or a parameter is not finite; the state saved last stays as it is.
+            OSError: the disk is full; the state saved last stays as it is.
+        """
+        self.finite_losses()
+        save_state(self.folders.state, self.trainer.parameters(), self.position, self.mark)
+
+    def finish_epoch(self) -> None:
+        """Move on to the next epoch; the first worker reports on this one and saves the state."""
+        position, finished = self.position, self.position.epoch
+        if self.workers.first:
+            self.report_epoch()
+            # before the state, which a resumed training would not go back behind
+            if finished % self.where.save_epoch_freq == 0 and finished < self.settings.epoch_num:
+                self.save_networks(self.folders.snapshots, finished)
+        self.trainer.reset_losses()
+        position.epoch, position.step, position.seconds = finished + 1, 0, 0.0
+        if self.workers.first:
+            save_state(self.folders.state, self.trainer.parameters(), position, self.mark)
+
+    def report_epoch(self) -> None:
+        """Write the epoch's row, loss curves and samples, and measure the generator where that is due."""
+        settings, position, folders = self.settings, self.position, self.folders
+        row: dict[str, int | float] = {"epoch": position.epoch, "step": position.epoch * self.steps}
+        row |= {"lr": learning_rate(position.epoch, settings)} | self.trainer.take_loss_means(self.steps)
+        row |= {"seconds": round(position.seconds, 3), "workers": self.workers.number}
+        due = is_due(position.epoch, settings)
+        if due:
+            self.save()  # measuring may take longer than the time left after a signal
+            row |= measure_held_out(self.trainer, self.held_out, position.epoch)
+        position.history.append(row)
+        write_history(position.history, folders.history)
+        if due and is_best(position.history, settings):
+            save_network(self.trainer.generator, "generator.", folders.snapshots / "Generator_best.ckpt")
+        write_loss_curves(folders.history, folders.loss_show / "loss.png")
+        self.write_samples()
+
+    def write_samples(self) -> None:
+        """A grid of the first training pairs as the generator now translates them: fake_img/epoch_0001.png."""
+        settings = self.settings.model_copy(update={"jitter": False, "flip": False})
+        plan = plan_epoch(self.pairs, 1, settings)
+        plan.order.sort()
+        shown = [[position] for position in range(min(PAIRS_SHOWN, self.pairs))]
+        rows = []
+        for [position], (x, y) in zip(shown, batches(self.files, plan, shown, settings), strict=True):
+            fake = self.trainer.generate(ms.Tensor(x)).asnumpy()
+            rows.append((f"pair {position + 1}", to_pixels(x[0]), to_pixels(fake[0]), to_pixels(y[0])))
+        path = self.folders.fakeimg / f"epoch_{self.position.epoch:04d}.png"
+        write_grid(rows, path, ("input", "generated", "target"))
+
+    def save_networks(self, folder: Path, epoch: int) -> None:
+        """Write both networks' checkpoints to `folder`: Generator_{epoch}.ckpt and Discriminator_{epoch}.ckpt."""
+        for name, network in (("Generator", self.trainer.generator), ("Discriminator", self.trainer.discriminator)):
+            save_network(network, f"{name.lower()}.", folder / f"{name}_{epoch}.ckpt")

@@ -1,0 +1,43 @@
+"""The choice of a checkpoint: the generator measured on held-out pairs while it trains, the best one kept."""
+
+import math
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from PIL import Image
+
+from pix2pix.config.settings import TrainSettings
+from pix2pix.data.loader import to_array, to_pixels, whole_pairs
+from pix2pix.evaluation.metrics import compare
+from pix2pix.training.step import Trainer
+
+COLUMNS = ("val_l1", "val_psnr", "val_ssim")
+
+
+def is_due(epoch: int, settings: TrainSettings) -> bool:
+    """Whether the generator is measured after `epoch` (from 1): every eval_epoch_freq epochs, and after the last."""
+    return settings.eval_epoch_freq > 0 and (epoch % settings.eval_epoch_freq == 0 or epoch == settings.epoch_num)
+
+
+def measure_held_out(trainer: Trainer, files: list[Path], epoch: int) -> dict[str, float]:
+    """Mean L1, PSNR and SSIM (see metrics) of the generator as it is, one picture at a time: val_l1, ...
+
+    Pictures have the size of training; dropout masks are a function of seed, epoch and picture.
+    """
+    settings = trainer.settings
+    scores = []
+    labels = settings.target_palette is not None
+    for number, (_, x, y) in enumerate(whole_pairs(files, settings.train_pic_size, settings.direction, labels)):
+        trainer.generator.draw_dropout(settings.seed, epoch, number)
+        batch = to_array(Image.fromarray(x), settings.g_in_planes)[np.newaxis]
+        scores.append(compare(to_pixels(trainer.generate(ms.Tensor(batch)).asnumpy()[0]), y))
+    return {column: float(np.mean([score[column.removeprefix("val_")] for score in scores])) for column in COLUMNS}
+
+
+def is_best(history: list[dict[str, float]], settings: TrainSettings) -> bool:
+    """Whether the last epoch of the history is better by eval_metric than every one measured before it."""
+    column = f"val_{settings.eval_metric}"
+    sign = -1 if settings.eval_metric == "l1" else 1
+    *before, last = [sign * row.get(column, -math.inf * sign) for row in history]
+    return last > max(before, default=-math.inf)

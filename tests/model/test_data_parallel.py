@@ -1,0 +1,236 @@
+"""Training on several workers: what each reads, what they agree on, and how they end."""
+
+import csv
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+import psutil
+import pytest
+from conftest import ROOT, TINY_RUN, draw_pairs, script
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pix2pix.config.flags import as_flags
+from pix2pix.config.settings import TrainSettings
+from pix2pix.data.loader import batches, plan_epoch
+from pix2pix.distributed.launcher import Node, free_port, run_workers
+from pix2pix.distributed.workers import Workers, share_of_step, steps_of_epoch
+from pix2pix.training.step import Trainer
+
+TINY = {name: value for name, value in TINY_RUN.items() if name in TrainSettings.model_fields}
+SETTINGS = TrainSettings(**TINY, flip=False)
+# a full step, then one of 3 pairs (2 + 1); and a full step, then one of 1 pair (1 + none)
+PAIRS = {"seven": 7, "five": 5}
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("records")
+    found = {}
+    for name, pairs in PAIRS.items():
+        found[name] = folder / f"{name}.mindrecord"
+        pictures = draw_pairs(folder / name, train=pairs, val=1)
+        assert script("mindrecord", pictures, found[name], "--split", "train").returncode == 0
+    return found
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory, records) -> dict[str, list[list[dict[str, np.ndarray]]]]:
+    """For each set of records and each of two workers, all that its steps read and changed."""
+    folder = tmp_path_factory.mktemp("two")
+    program = [str(ROOT / "tests" / "two_workers.py"), SETTINGS.model_dump_json(), str(folder)]
+    command = [*program, *map(str, records.values())]
+    assert run_workers(command, 2, Node(0, 1, "127.0.0.1", free_port()), folder / "logs", 60) == 0
+    return {
+        name: [[dict(np.load(folder / f"{name}_{worker}_{step}.npz")) for step in (0, 1)] for worker in (0, 1)]
+        for name in records
+    }
+
+
+@given(st.integers(1, 60), st.integers(1, 5), st.integers(1, 7))
+def test_an_epoch_shares_out_every_pair_once_and_evenly(pairs, batch_size, number):
+    read = []
+    for step in range(steps_of_epoch(pairs, batch_size, Workers(number))):
+        shares = [share_of_step(step, pairs, batch_size, Workers(number, rank)) for rank in range(number)]
+        assert sum(weight for _, weight in shares) == pytest.approx(1)
+        sizes = [len(positions) * (weight > 0) for positions, weight in shares]
+        assert max(sizes) <= batch_size
+        assert max(sizes) - min(sizes) <= 1
+        assert all(positions for positions, _ in shares)
+        read += [position for positions, weight in shares if weight for position in positions]
+    assert read == list(range(pairs))
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_an_epoch_reads_every_pair_exactly_once_between_the_workers(name, steps, records):
+    plan = plan_epoch(PAIRS[name], 1, SETTINGS)
+    alone = [(x[0], y[0]) for x, y in batches([records[name]], plan, [[n] for n in range(PAIRS[name])], SETTINGS)]
+    read = [
+        (x, y)
+        for worker in steps[name]
+        for step in worker
+        if step["weight"]
+        for x, y in zip(step["x"], step["y"], strict=True)
+    ]
+    assert len(read) == PAIRS[name]
+    assert {x.tobytes() + y.tobytes() for x, y in read} == {x.tobytes() + y.tobytes() for x, y in alone}
+
+
+def test_both_workers_hold_the_same_weights_to_the_bit(steps):
+    for first, second in zip(*steps["five"], strict=True):
+        # moving statistics are each worker's own, and never used
+        names = [name for name in first if name.startswith(("before/", "after/")) and ".moving_" not in name]
+        assert len(names) > 40
+        assert [name for name in names if first[name].tobytes() != second[name].tobytes()] == []
+
+
+@pytest.mark.parametrize(("name", "step"), [("seven", 0), ("seven", 1), ("five", 1)])
+def test_a_step_takes_the_mean_of_the_pairs_gradients(name, step, steps):
+    """The averaged gradient, read from Adam's first moment, against those that one process works out."""
+    done = [worker[step] for worker in steps[name]]
+    alone = [gradients_of(worker) for worker in done]
+    assert sum(worker["weight"] for worker in done) == pytest.approx(1)
+    together = gradients(done[0])
+    for network in ("adam_g", "adam_d"):
+        names = [name for name in together if name.startswith(network)]
+        expected = [sum(w["weight"] * g[name] for w, g in zip(done, alone, strict=True)) for name in names]
+        off = np.sqrt(sum(np.sum((together[n] - e) ** 2) for n, e in zip(names, expected, strict=True)))
+        assert off < 1e-5 * np.sqrt(sum(np.sum(e**2) for e in expected))
+
+
+def gradients(step: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """m = beta1 m + (1 - beta1) g, solved for g, in float64."""
+    moments = [name.removeprefix("after/") for name in step if name.startswith(("after/adam_g.m", "after/adam_d.m"))]
+    before, after = ({n: step[f"{when}/{n}"].astype(np.float64) for n in moments} for when in ("before", "after"))
+    return {name: (after[name] - SETTINGS.beta1 * before[name]) / (1 - SETTINGS.beta1) for name in moments}
+
+
+def gradients_of(step: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What one process takes for gradients on the pairs of one worker, from the same weights."""
+    trainer = Trainer(SETTINGS)
+    for name, parameter in trainer.parameters().items():
+        parameter.set_data(ms.Tensor(step[f"before/{name}"]))
+    trainer.step(ms.Tensor(step["x"]), ms.Tensor(step["y"]), ms.Tensor(0.0, ms.float32))
+    after = {f"after/{name}": parameter.asnumpy() for name, parameter in trainer.parameters().items()}
+    return gradients(step | after)
+
+
+@pytest.fixture(scope="module")
+def long_run(records) -> list[str]:
+    """The flags of a training of 5 epochs on two workers."""
+    settings = SETTINGS.model_copy(update={"epoch_num": 5, "n_epochs": 4, "n_epochs_decay": 1})
+    return [str(records["seven"]), *as_flags(settings), "--device_num", "2"]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory, long_run) -> Path:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    # two nodes of one worker each, both this machine
+    with training(folder, long_run, "--nodes", "2", "--hosts", "localhost,localhost") as process:
+        assert process.wait(timeout=300) == 0, output(folder)
+    return folder
+
+
+def training(folder: Path, flags: list[str], *more: str) -> subprocess.Popen:
+    named = {"ckpt_dir": "ckpt", "train_fakeimg_dir": "fake_img", "loss_show_dir": "loss_show", "state_dir": "state"}
+    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *flags, *more]
+    command += [part for flag, name in named.items() for part in (f"--{flag}", str(folder / name))]
+    with open(folder / "output.log", "w") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
+
+
+def output(folder: Path) -> str:
+    return (folder / "output.log").read_text()
+
+
+def history(folder: Path) -> list[dict[str, str]]:
+    path = folder / "history.csv"
+    return list(csv.DictReader(path.open())) if path.exists() else []
+
+
+def wait_for_epoch(folder: Path, epoch: int, process: subprocess.Popen) -> None:
+    until = time.monotonic() + 120
+    while len(history(folder)) < epoch:
+        assert process.poll() is None, output(folder)
+        assert time.monotonic() < until, output(folder)
+        time.sleep(0.02)
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        if str(folder) in " ".join(process.info["cmdline"] or []) and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found
+
+
+def worker_of(folder: Path, rank: int) -> psutil.Process:
+    [worker] = [
+        process
+        for process in processes_of(folder)
+        if (env := process.environ()).get("MS_ROLE") == "MS_WORKER" and env.get("RANK_ID") == str(rank)
+    ]
+    return worker
+
+
+def test_stopped_and_killed_workers_resume_and_end_with_the_same_bytes(tmp_path, long_run, uninterrupted):
+    with training(tmp_path, long_run) as process:
+        wait_for_epoch(tmp_path, 1, process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    assert "state saved, the same command resumes" in output(tmp_path)
+    assert processes_of(tmp_path) == []
+
+    with training(tmp_path, long_run) as process:
+        wait_for_epoch(tmp_path, 3, process)
+        worker_of(tmp_path, 1).kill()
+        killed = time.monotonic()
+        assert process.wait(timeout=60) == 1
+    print(f"ended {time.monotonic() - killed:.1f} s after its worker")
+    assert "resumed at epoch" in output(tmp_path)
+    assert "worker_1" in output(tmp_path)
+    assert "was killed by SIGKILL" in output(tmp_path)
+    assert processes_of(tmp_path) == []
+
+    with training(tmp_path, long_run) as process:
+        wait_for_epoch(tmp_path, 4, process)
+        process.kill()
+    until = time.monotonic() + 60
+    while processes_of(tmp_path):
+        assert time.monotonic() < until, processes_of(tmp_path)
+        time.sleep(0.1)
+
+    with training(tmp_path, long_run) as process:
+        assert process.wait(timeout=300) == 0, output(tmp_path)
+    for name in ("Generator_5.ckpt", "Discriminator_5.ckpt"):
+        assert (tmp_path / "ckpt" / name).read_bytes() == (uninterrupted / "ckpt" / name).read_bytes()
+    rows = history(tmp_path)
+    assert [row["workers"] for row in rows] == ["2"] * 5
+    for row, other in zip(rows, history(uninterrupted), strict=True):
+        assert row | {"seconds": ""} == other | {"seconds": ""}
+
+
+@pytest.mark.parametrize("more", [(), ("--nodes", "2", "--hosts", "localhost,localhost")])
+def test_fewer_epochs_are_trained_apart_by_all_workers(tmp_path, long_run, uninterrupted, more):
+    shutil.copytree(uninterrupted, tmp_path, dirs_exist_ok=True)
+    state = (tmp_path / "state/state.safetensors").read_bytes()
+    with training(tmp_path, long_run, "--epoch_num", "1", *more) as process:
+        assert process.wait(timeout=300) == 0, output(tmp_path)
+    assert (tmp_path / "ckpt/Generator_1.ckpt").exists()
+    assert (tmp_path / "epochs/1/state/workers/worker_1.log").exists()
+    assert (tmp_path / "state/state.safetensors").read_bytes() == state
+    assert [row["epoch"] for row in history(tmp_path)] == list("12345")
+
+
+def test_a_device_that_is_not_there_is_one_clear_line(tmp_path, long_run):
+    with training(tmp_path, long_run, "--device_target", "GPU") as process:
+        assert process.wait(timeout=60) == 1
+    [line] = [line for line in output(tmp_path).splitlines() if line.strip()]
+    assert line.startswith("error: device_target: GPU is not available; MindSpore")
+    assert "offers CPU (" in line

@@ -1,0 +1,93 @@
+"""Layers that are written for speed give what the plain ones give."""
+
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import nn
+
+from pix2pix.model.layers import DownConvolution, PureBatchNorm, UpConvolution
+from pix2pix.model.winograd import WinogradConvolution, transforms
+
+
+def value_and_gradients(layer: nn.Cell, x: np.ndarray, pull: np.ndarray) -> list[np.ndarray]:
+    """The layer's value, and the gradients of its sum weighted by `pull` by x and by each parameter."""
+
+    def weighted(x, pull):
+        value = layer(x)
+        return (value * pull).sum(), value
+
+    graph = ms.jit(ms.value_and_grad(weighted, 0, layer.trainable_params(), has_aux=True))
+    # twice: the gradient of ops.pad gives the first call's values ever after
+    graph(ms.Tensor(-x), ms.Tensor(2 * pull))
+    (_, value), (by_x, by_parameters) = graph(ms.Tensor(x), ms.Tensor(pull))
+    return [array.asnumpy() for array in (value, by_x, *by_parameters)]
+
+
+# 16 pixels of one picture, and small pictures of several, are folded into one; the rest is not
+@pytest.mark.parametrize("pictures", [1, 2, 5])
+@pytest.mark.parametrize("size", [1, 2, 8, 16, 20])
+@pytest.mark.parametrize("direction", ["down", "up"])
+def test_folded_convolutions_are_the_plain_ones(direction, size, pictures):
+    random = np.random.default_rng(size)
+    if direction == "down":
+        layer, plain = DownConvolution(3, 4, True), nn.Conv2d(3, 4, 4, 2, "pad", 1, has_bias=True)
+        before, after = 2 * size, size
+    else:
+        layer, plain = UpConvolution(3, 4, True), nn.Conv2dTranspose(3, 4, 4, 2, "pad", 1, has_bias=True)
+        before, after = size, 2 * size
+    for parameter, same in zip(layer.trainable_params(), plain.trainable_params(), strict=True):
+        weights = ms.Tensor(random.normal(size=parameter.shape).astype(np.float32))
+        parameter.set_data(weights)
+        same.set_data(weights)
+    x = random.normal(size=(pictures, 3, before, before)).astype(np.float32)
+    pull = random.normal(size=(pictures, 4, after, after)).astype(np.float32)
+    for ours, expected in zip(value_and_gradients(layer, x, pull), value_and_gradients(plain, x, pull), strict=True):
+        assert ours.shape == expected.shape
+        np.testing.assert_allclose(ours, expected, atol=1e-5 * np.abs(expected).max())
+
+
+# worked out in tiles from 1024 pixels on: once the last tile is full, once two or one of its rows are used
+@pytest.mark.parametrize(("pictures", "size"), [(1, 8), (1, 32), (1, 34), (3, 33), (20, 9)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_winograd_convolutions_are_the_plain_ones(pictures, size, bias):
+    random = np.random.default_rng(size)
+    layer, plain = WinogradConvolution(5, 7, bias), nn.Conv2d(5, 7, 4, 1, "pad", 1, has_bias=bias)
+    for parameter, same in zip(layer.trainable_params(), plain.trainable_params(), strict=True):
+        weights = ms.Tensor(random.normal(size=parameter.shape).astype(np.float32))
+        parameter.set_data(weights)
+        same.set_data(weights)
+    x = random.normal(size=(pictures, 5, size, size)).astype(np.float32)
+    pull = random.normal(size=(pictures, 7, size - 1, size - 1)).astype(np.float32)
+    for ours, expected in zip(value_and_gradients(layer, x, pull), value_and_gradients(plain, x, pull), strict=True):
+        assert ours.shape == expected.shape
+        assert np.linalg.norm(ours - expected) < 5e-6 * np.linalg.norm(expected)
+
+
+def test_winograd_transforms_by_hand():
+    """The filter 1 10 100 1000 over 1 2 3 4 5 6."""
+    outputs, taps, inputs = transforms()
+    values = outputs @ ((taps @ [1, 10, 100, 1000]) * (inputs @ [1, 2, 3, 4, 5, 6]))
+    np.testing.assert_allclose(values, [4321, 5432, 6543], rtol=1e-12)
+
+
+def test_an_odd_size_is_convolved_as_ever():
+    layer = DownConvolution(2, 3, False)
+    x = np.random.default_rng(0).normal(size=(4, 2, 5, 5)).astype(np.float32)
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    patches = np.lib.stride_tricks.sliding_window_view(padded, (4, 4), (2, 3))[:, :, ::2, ::2]
+    expected = np.einsum("nchwij,fcij->nfhw", patches, layer.weight.asnumpy())
+    np.testing.assert_allclose(layer(ms.Tensor(x)).asnumpy(), expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_pure_normalisation_is_the_usual_one_and_leaves_its_moving_statistics():
+    random = np.random.default_rng(0)
+    layer, plain = PureBatchNorm(4), nn.BatchNorm2d(4, use_batch_statistics=True)
+    for name in ("gamma", "beta"):
+        values = ms.Tensor(random.normal(size=4).astype(np.float32))
+        getattr(layer, name).set_data(values)
+        getattr(plain, name).set_data(values)
+    x, pull = random.normal(2, 3, size=(2, 3, 4, 6, 6)).astype(np.float32)
+    for ours, expected in zip(value_and_gradients(layer, x, pull), value_and_gradients(plain, x, pull), strict=True):
+        np.testing.assert_allclose(ours, expected, atol=1e-6 * np.abs(expected).max())
+    assert not layer.moving_mean.asnumpy().any()
+    assert plain.moving_mean.asnumpy().any()

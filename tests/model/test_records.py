@@ -1,0 +1,156 @@
+"""MindRecord files that are damaged, exchanged, missing or none at all: one line, whatever reads them."""
+
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+from archives import contents, make_folder, noise_picture
+from conftest import ROOT, script
+from disks import small_disk
+
+from pix2pix.config.settings import TrainSettings
+from pix2pix.data.loader import batches, plan_epoch, whole_pairs
+from pix2pix.data.records import count, iterate, split_files, write_records
+from pix2pix.system.errors import InputError
+
+SETTINGS = TrainSettings(load_size=36, train_pic_size=32, g_layers=3)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A folder with train.mindrecord and val.mindrecord, of three pairs each."""
+    folder = tmp_path_factory.mktemp("records")
+    make_folder(folder / "pairs", {f"{split}/{n}.png": noise_picture() for split in ("train", "val") for n in range(3)})
+    for split in ("train", "val"):
+        write_records(split_files(folder / "pairs" / split), folder / f"{split}.mindrecord")
+    return folder
+
+
+@pytest.fixture
+def copied(written, tmp_path):
+    """The same, to be spoilt."""
+    for file in written.glob("*.mindrecord*"):
+        shutil.copy(file, tmp_path)
+    return tmp_path / "train.mindrecord"
+
+
+def cut(path):
+    with open(path, "r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[2**24 + 2000] ^= 1  # within a picture
+    path.write_bytes(data)
+
+
+def exchange(path):
+    shutil.copy(path.with_name("val.mindrecord"), path)
+
+
+def forge(path):
+    """Let the index point behind the data."""
+    with sqlite3.connect(f"{path}") as index:
+        index.execute("UPDATE INDEXES SET PAGE_OFFSET_BLOB = 1000000000000")
+
+
+DAMAGE = {
+    "cut data": (cut, "", "is damaged, or not the file that its index was written for; delete it and"),
+    "a flipped bit": (flip, "", "is damaged, or not the file that its index was written for; delete it and"),
+    "another split's data": (exchange, "", "is damaged, or not the file that its index was written for; delete it and"),
+    "empty data": (lambda path: path.write_bytes(b""), "", "is damaged, or not the file"),
+    "missing data": (lambda path: path.unlink(), "", "there is no such file: delete"),
+    "a cut index": (cut, ".db", "its index is damaged; delete it and"),
+    "a forged index": (forge, ".db", "its index is damaged; delete it and"),
+    "text for an index": (lambda path: path.write_text("hello" * 999), ".db", "its index is damaged; delete it and"),
+    "missing index": (lambda path: path.unlink(), ".db", "its index train.mindrecord.db is missing"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_or_exchanged_records_are_one_line(copied, damage):
+    spoil, ending, reason = DAMAGE[damage]
+    spoil(copied.with_name(copied.name + ending))
+    for read in (count, lambda files: next(whole_pairs(files, 32, "AtoB"))):
+        with pytest.raises(InputError) as error:
+            read([copied.with_name("val.mindrecord"), copied])
+        assert str(error.value).startswith(f"{copied}: {reason}")
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("damage", ["another split's data", "cut data"])
+@pytest.mark.parametrize("program", ["train", "predict"])
+def test_the_programs_say_so_and_do_not_crash(copied, tmp_path, program, damage):
+    spoil, ending, reason = DAMAGE[damage]
+    spoil(copied.with_name(copied.name + ending))
+    names = {
+        "train": ("ckpt_dir", "train_fakeimg_dir", "loss_show_dir", "state_dir"),
+        "predict": ("ckpt", "predict_dir"),
+    }
+    flags = [word for name in names[program] for word in (f"--{name}", tmp_path / name)]
+    result = script(program, copied, *flags)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stdout
+    (line,) = (line for line in result.stdout.splitlines() if line.startswith("error: "))
+    assert line.startswith(f"error: {copied}: {reason}")
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "folder"])
+def test_what_is_no_record_is_told_with_what_to_run_and_never_to_be_deleted(tmp_path, name):
+    make_folder(tmp_path, {"photo.jpg": noise_picture(format="JPEG"), "folder/1.jpg": noise_picture(format="JPEG")})
+    result = script("predict", tmp_path / name, "--ckpt", "x.ckpt", "--predict_dir", tmp_path / "predict")
+    assert result.returncode == 1
+    (line,) = (line for line in result.stdout.splitlines() if line.startswith("error: "))
+    assert line.startswith(f"error: {tmp_path / name}: is no MindRecord file; put A|B pictures in ")
+    assert "python scripts/mindrecord.py" in line
+    assert "delete" not in line
+
+
+def test_records_of_a_version_that_kept_no_checksums_are_read(copied):
+    with sqlite3.connect(f"{copied}.db") as index:
+        index.execute("DROP TABLE WRITTEN")
+    assert count([copied]) == 3
+    assert len(list(iterate([copied]))) == 3
+
+
+def test_a_spoilt_picture_is_named_with_its_file_and_record(tmp_path):
+    files = {f"{n}.png": noise_picture() for n in range(5)} | {"4.png": b"this is no picture"}
+    shards = [tmp_path / f"train-{shard}-of-2.mindrecord" for shard in (1, 2)]
+    for number, shard in enumerate(shards, 1):
+        write_records(split_files(make_folder(tmp_path / "train", files), number, 2), shard)
+    message = f"^{shards[1]}: record 3: 4: is no picture "
+    with pytest.raises(InputError, match=message):
+        list(whole_pairs(shards, 32, "AtoB"))
+    plan = plan_epoch(5, 1, SETTINGS)
+    with pytest.raises(InputError, match=message):
+        list(batches(shards, plan, [[n] for n in range(5)], SETTINGS))
+
+
+@pytest.mark.parametrize("size", [2**20, 2**24 + 2**20, 2**26])
+def test_a_full_disk_is_said_and_leaves_no_records(tmp_path, size):
+    make_folder(tmp_path / "pairs", {f"train/{n}.bmp": noise_picture(512, 512, "BMP") for n in range(85)})
+    with small_disk(tmp_path / "disk", size) as disk:
+        result = script("mindrecord", tmp_path / "pairs", disk / "data" / "train.mindrecord", "--split", "train")
+        assert result.returncode == 1
+        (line,) = (line for line in result.stdout.splitlines() if "pair/s" not in line and "pair]" not in line)
+        assert line.startswith(f"error: {disk / 'data'}: the disk is full: at least ")
+        assert contents(disk) == {}
+
+
+def test_what_a_killed_start_left_is_removed_by_the_next(tmp_path):
+    make_folder(tmp_path / "pairs", {f"train/{n}.bmp": noise_picture(512, 512, "BMP") for n in range(60)})
+    output = tmp_path / "data" / "train.mindrecord"
+    command = [sys.executable, ROOT / "scripts" / "mindrecord.py", tmp_path / "pairs", output, "--split", "train"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while not list(tmp_path.glob("data/.*/*.mindrecord")):
+            assert process.poll() is None
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+    assert len(list(output.parent.iterdir())) == 1
+    assert script("mindrecord", *command[2:]).returncode == 0
+    assert sorted(path.name for path in output.parent.iterdir()) == ["train.mindrecord", "train.mindrecord.db"]

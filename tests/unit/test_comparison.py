@@ -1,0 +1,198 @@
+"""Runs side by side: rows, intervals, published numbers, and pages that stand alone."""
+
+import csv
+import math
+
+import pytest
+import yaml
+from browser import CHROMIUM, browse
+from conftest import ROOT
+from PIL import Image
+
+from pix2pix.config.runs import read_config
+from pix2pix.evaluation.comparison import TITLES, compare_runs, rows_of
+from pix2pix.evaluation.metrics import EXPLAINED
+from pix2pix.evaluation.published import published_for, read_published
+from pix2pix.pages.run_page import describe_run
+from pix2pix.pages.summary import write_page, write_table
+from pix2pix.system.errors import InputError
+
+PUBLISHED = ROOT / "workflow" / "published.yaml"
+
+
+def entry(mean: float | str, std: float | None = 1.0, ci95: list[float] | None = None) -> dict:
+    return {"mean": mean, "std": std, "ci95": ci95}
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """Runs as read_run gives them, with pictures."""
+
+    def make(name: str, group: str | None = None, seed: int = 0, **facts: object) -> dict:
+        folder = tmp_path / "results" / name
+        for place in ("input", "target", "prediction"):
+            (folder / "predict" / place).mkdir(parents=True, exist_ok=True)
+            for picture in ("1", "2"):
+                Image.new("RGB", (32, 32), (seed, 9, 9)).save(folder / "predict" / place / f"{picture}.png")
+        Image.new("RGB", (300, 80), "white").save(folder / "predict" / "grid.png")
+        run = {
+            "run": name, "group": group or name, "dataset": "facades", "direction": "BtoA", "predict_split": "val",
+            "val_pic_size": 256, "n": 100, "seed": seed, "checkpoint": "Generator_200.ckpt",
+            "checkpoint_sha256": "ab" * 32, "generator_mode": "batch statistics", "resize": "bicubic",
+            "metrics": {"l1": entry(20.0 + seed, 3.0, [19.0, 21.0]), "psnr": entry("inf", None), "ssim": entry(0.5)},
+            "definitions": EXPLAINED, "folder": folder,
+        }  # fmt: skip
+        return run | facts
+
+    return make
+
+
+def test_several_seeds_become_one_row_with_an_interval_over_the_seeds(make_run):
+    runs = [make_run(f"a_seed{seed}", "a", seed) for seed in (1, 2, 3)]
+    [row] = rows_of(runs)
+    score = row.scores["l1"]
+    # means 21, 22, 23: t(0.975, 2) = 4.302653, standard error 1 / sqrt(3)
+    assert (row.name, row.spread, score.mean, score.std) == ("a", "3 seeds", 22, 1)
+    assert (score.low, score.high) == pytest.approx((22 - 4.302653 / math.sqrt(3), 22 + 4.302653 / math.sqrt(3)))
+    assert row.scores["psnr"].mean == math.inf
+
+
+def test_one_run_keeps_its_interval_over_the_pictures(make_run):
+    [row] = rows_of([make_run("a")])
+    score = row.scores["l1"]
+    assert (score.mean, score.std, score.low, score.high, row.spread) == (20, 3, 19, 21, "pictures")
+
+
+def test_only_runs_of_one_task_are_compared(make_run):
+    runs = [make_run("a"), make_run("b", direction="AtoB"), make_run("c"), make_run("d", dataset="maps")]
+    plain = compare_runs(runs, {})
+    assert [[row.name for row in each.rows] for each in plain] == [["a", "c"], ["b"], ["d"]]
+    titled = compare_runs(runs, {"Losses": ["c", "a"]})
+    assert [(each.title, [row.name for row in each.rows]) for each in titled] == [
+        ("Losses", ["c", "a"]), ("facades, AtoB", ["b"]), ("maps, BtoA", ["d"]),
+    ]  # fmt: skip
+
+
+def test_the_table_has_a_row_for_each_run_and_each_group_of_seeds(make_run, tmp_path):
+    runs = [make_run("a_seed1", "a", 1), make_run("a_seed2", "a", 2), make_run("b")]
+    runs[2]["metrics"]["fid"] = entry(99.5, None)
+    write_table(runs, tmp_path / "summary.csv")
+    with open(tmp_path / "summary.csv", newline="") as file:
+        rows = {row["run"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["a_seed1", "a_seed2", "b", "a"]
+    assert (rows["a"]["l1_mean"], rows["a"]["interval_over"], rows["a"]["seed"]) == ("21.5", "2 seeds", "")
+    assert (rows["b"]["fid_mean"], rows["a_seed1"]["fid_mean"]) == ("99.5", "")
+    assert rows["a_seed1"]["checkpoint_sha256"] == "ab" * 32
+
+
+def test_published_numbers_stand_beside_ours_only_where_split_and_protocol_agree(make_run):
+    data = read_published(PUBLISHED)
+    metrics = make_run("a")["metrics"] | {"fid": entry(130.0, None)}
+    same = make_run("a", predict_split="test", n=106, metrics=metrics)
+    beside = [each for each in published_for(compare_runs([same], {})[0], data) if each.metrics]
+    assert [each.scores for each in beside] == [{"mmagic": [124.9773], "official": [119.135]}]
+    assert "resized to 299 pixels by PyTorch" in beside[0].note
+    reasons = [each.note for each in published_for(compare_runs([make_run("b", metrics=metrics)], {})[0], data)]
+    assert reasons[0] == "split test, here val; number of pictures 106, here 100"
+    unmeasured = make_run("c", predict_split="test", n=106)
+    assert published_for(compare_runs([unmeasured], {})[0], data)[0].note == "FID was not measured here"
+    cityscapes = make_run("d", dataset="cityscapes", direction="AtoB", n=500)
+    [each] = published_for(compare_runs([cityscapes], {})[0], data)
+    assert (each.metrics, each.scores["L1+cGAN"]) == ([], [0.83, 0.36, 0.29])
+
+
+def test_every_published_number_has_a_source_and_either_a_metric_of_ours_or_a_reason():
+    data = read_published(PUBLISHED)
+    for each in data["numbers"]:
+        assert each["source"] in data["sources"]
+        assert ("differs" in each) != ("metrics" in each)
+        assert all(len(values) == len(each["columns"]) for values in each["scores"].values())
+        assert set(each.get("metrics", [])) <= set(TITLES)
+
+
+def test_the_page_holds_all_it_shows(make_run, tmp_path):
+    runs = [make_run("a_seed1", "a", 1), make_run("a_seed2", "a", 2), make_run("b")]
+    write_page(runs, {"Losses & <more>": ["a", "b"]}, read_published(PUBLISHED), tmp_path / "results" / "summary.html")
+    page = (tmp_path / "results" / "summary.html").read_text(encoding="utf-8")
+    sources = [part.partition('"')[0] for part in page.split('src="')[1:]]
+    # one plot for each metric; two examples with input, two rows and target
+    assert len(sources) == 3 + 2 * 4
+    assert all(source.startswith("data:image/") for source in sources)
+    assert "Losses &amp; &lt;more&gt;" in page
+    assert "Not comparable:" in page
+    assert "∞" in page
+
+
+def test_fid_of_few_pictures_is_said_to_be_biased(make_run, tmp_path):
+    run = make_run("a")
+    write_page([run], {}, {"numbers": []}, tmp_path / "without.html")
+    run["metrics"] = run["metrics"] | {"fid": entry(99.5, None)}
+    write_page([run], {}, {"numbers": []}, tmp_path / "with.html")
+    assert "biased" not in (tmp_path / "without.html").read_text(encoding="utf-8")
+    assert "FID of few pictures is biased upwards" in (tmp_path / "with.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium or chrome on PATH to open the pages with")
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_pages_open_without_errors_and_fit_their_width(make_run, tmp_path, width):
+    results = tmp_path / "results"
+    runs = [make_run(f"a_run_with_a_long_name_{i}", seed=i) for i in range(4)]
+    write_page(runs, {}, read_published(PUBLISHED), results / "summary.html")
+    history = tmp_path / "history.csv"
+    history.write_text("epoch,d_loss,g_loss\n1,0.5,20\n2,0.4,18\n")
+    describe_run(runs[0], {"lr": "0.0002"}, history, results / "a" / "run.html")
+    for number, page in enumerate((results / "summary.html", results / "a" / "run.html")):
+        # a window is never as narrow as a phone; a frame is
+        frame = tmp_path / f"frame{number}.html"
+        frame.write_text(
+            f'<iframe id="page" src="{page.as_uri()}" width="{width}" height="900"></iframe>'
+            "<script>onload = () => { const root = page.contentDocument.documentElement;"
+            " document.title = root.scrollWidth > root.clientWidth ? 'too wide' : 'fits' }</script>"
+        )
+        shown, console = browse(frame, tmp_path / f"browser{number}")
+        assert console == []
+        assert "<title>fits</title>" in shown
+
+
+@pytest.fixture
+def ablation() -> dict:
+    """config.yaml with configs/ablation.yaml over it, as --configfile lays it."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    over = yaml.safe_load((ROOT / "configs" / "ablation.yaml").read_text())
+    return config | over | {"runs": config["runs"] | over["runs"]}
+
+
+def test_the_ablation_file_holds_the_comparisons_of_the_paper(ablation):
+    config, runs, notes = read_config(ablation)
+    assert notes == []
+    for dataset in ("facades", "cityscapes"):
+        losses = [runs[name].train for name in config.comparisons[f"Losses on {dataset}"]]
+        assert [(train.lambda_l1 > 0, train.lambda_gan > 0, train.conditional) for train in losses] == [
+            (True, False, True), (False, True, False), (False, True, True), (True, True, False), (True, True, True),
+        ]  # fmt: skip
+        generators = [runs[name].train for name in config.comparisons[f"Generators on {dataset}"]]
+        assert [(train.skip_connections, train.lambda_gan > 0) for train in generators] == [
+            (False, False), (False, True), (True, False), (True, True),
+        ]  # fmt: skip
+        patches = [runs[name].train.d_layers for name in config.comparisons[f"Patches on {dataset}"]]
+        assert patches == [0, 1, 3, 5]
+    assert set(config.all) == {name for names in config.comparisons.values() for name in names}
+
+
+def test_seeds_multiply_what_is_trained_and_nothing_else(ablation):
+    _, runs, _ = read_config(ablation | {"seeds": [3, 4]})
+    assert (runs["facades_seed3"].train.seed, runs["facades_seed4"].predict.seed) == (3, 4)
+    assert runs["facades_seed4"].group == "facades"
+    assert "facades_published" in runs
+    with pytest.raises(InputError, match="seeds: excludes seed at the top level"):
+        read_config(ablation | {"seeds": [1], "seed": 1})
+    with pytest.raises(InputError, match=r"comparisons\.x: no run is named 'facade'; did you mean 'facades'"):
+        read_config(ablation | {"comparisons": {"x": ["facade"]}})
+
+
+def test_a_discriminator_too_deep_for_the_pictures_is_a_mistake(ablation):
+    with pytest.raises(InputError, match=r"d_layers \(5\) is too deep for train_pic_size \(64\)"):
+        read_config(
+            ablation | {"runs": ablation["runs"] | {"facades": {"d_layers": 5, "train_pic_size": 64, "g_layers": 6}}}
+        )

@@ -1,0 +1,255 @@
+"""Downloads from a real server on this machine: mirrors, pauses, checksums and files put there by hand."""
+
+import gzip
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import script
+from disks import small_disk
+from downloads import CONTENT, OTHER, QUICK, QUICK_FLAGS, Server, failed_download, is_whole, serving, status, whole
+
+from pix2pix.data.download import Patience, archive_addresses, fetch
+from pix2pix.system.checksum import sha256_of
+from pix2pix.system.errors import InputError
+
+
+@pytest.fixture
+def server(monkeypatch) -> Iterator[Server]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def output(tmp_path) -> Path:
+    return tmp_path / "data" / "x.tar.gz"
+
+
+@pytest.mark.parametrize(
+    ("mirror", "address"),
+    [
+        ("http://host/datasets", "http://host/datasets/x.tar.gz"),
+        ("http://host/datasets/", "http://host/datasets/x.tar.gz"),
+        ("http://host/{dataset}.tar.gz", "http://host/x.tar.gz"),
+        ("http://host/{dataset}/all.tgz", "http://host/x/all.tgz"),
+        ("http://host/all.tar", "http://host/all.tar"),
+        ("http://host/all.tar.xz?download=1", "http://host/all.tar.xz?download=1"),
+        ("http://host/get?file={dataset}.tar.bz2", "http://host/get?file=x.tar.bz2"),
+        ("http://host/v1.0/tars?key=7", "http://host/v1.0/tars/x.tar.gz?key=7"),
+        ("file://../shared/datasets", "file://../shared/datasets/x.tar.gz"),
+    ],
+)
+def test_a_mirror_is_an_archive_or_a_folder_of_them(mirror, address):
+    assert archive_addresses([mirror], "x") == [address]
+
+
+def test_the_program_downloads_and_records_the_checksum(server, output):
+    result = script("download", "--dataset", "x", "--mirror", server.url.removesuffix("/x.tar.gz"), output)
+    assert result.returncode == 0, result.stdout
+    assert is_whole(output)
+    check = subprocess.run(["sha256sum", "-c", f"{output.name}.sha256"], cwd=output.parent, capture_output=True)
+    assert check.stdout == b"x.tar.gz: OK\n"
+
+
+def test_file_addresses_may_be_relative_to_the_working_folder(tmp_path, output, monkeypatch):
+    (tmp_path / "my shelf").mkdir()
+    (tmp_path / "my shelf" / "x.tar.gz").write_bytes(CONTENT)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    for folder in ("file://../my shelf", f"file://{tmp_path}/my%20shelf", f"file://localhost{tmp_path}/my%20shelf/"):
+        fetch(archive_addresses([folder], "x"), output)
+        assert is_whole(output)
+        output.unlink()
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 410])
+def test_a_final_answer_leads_to_the_next_mirror_at_once(server, output, code):
+    server.answers = [status(code), whole()]
+    start = time.monotonic()
+    fetch([server.url, server.url + "?mirror=2"], output, patience=Patience(pause=60))
+    assert time.monotonic() - start < 5
+    assert is_whole(output)
+    assert len(server.asked) == 2
+
+
+def test_a_web_page_is_not_taken_for_the_file(server, output):
+    server.answers = [whole(b"<html>please log in</html>", Content_Type="text/html; charset=utf-8"), whole()]
+    fetch([server.url, server.url + "?mirror=2"], output, **QUICK)
+    assert is_whole(output)
+
+
+NO_ARCHIVES = {
+    "is empty": whole(b""),
+    "is no tar archive": whole(b"<html>please log in</html>" * 100, Content_Type="application/octet-stream"),
+    "is cut short or damaged": whole(CONTENT[:500_000]),  # and declared so
+    "is cut short or damaged ": whole(gzip.compress(CONTENT)[:500_000]),
+    "holds no file": whole(bytes(10240)),
+}
+
+
+@pytest.mark.parametrize("reason", NO_ARCHIVES)
+def test_what_is_no_whole_archive_leads_to_the_next_mirror_and_is_not_recorded(server, output, reason):
+    server.answers = [NO_ARCHIVES[reason]]
+    lines = failed_download(output, server.url)
+    assert lines[0].startswith(f"{server.url}: {reason.strip()}")
+    assert lines[0].endswith("(what came is deleted)")
+    assert list(output.parent.iterdir()) == []
+    server.asked, server.answers = [], [NO_ARCHIVES[reason], whole()]
+    mirrors = ("--mirror", server.url, "--mirror", server.url + "?mirror=2")
+    assert script("download", "--dataset", "x", *mirrors, output).returncode == 0
+    assert is_whole(output)
+
+
+def test_what_is_no_archive_is_not_recorded_where_it_was_put_by_hand(server, output):
+    output.parent.mkdir()
+    output.write_bytes(b"hello")
+    result = script("download", "--dataset", "x", "--mirror", server.url, output)
+    assert (result.returncode, result.stdout.count("\n")) == (1, 1)
+    assert result.stdout.startswith(f"error: {output}: is no tar archive")
+    assert list(output.parent.iterdir()) == [output]
+
+
+def test_weights_may_be_anything_but_empty(server, output):
+    server.answers = [whole(b""), whole(b"weights")]
+    flags = ("--address", server.url, "--address", server.url + "?mirror=2", *QUICK_FLAGS)
+    assert script("download_weights", *flags, output).returncode == 0
+    assert is_whole(output, b"weights")
+
+
+@pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
+def test_a_passing_answer_is_tried_again_after_growing_pauses(server, output, code):
+    server.answers = [status(code), status(code), status(code), whole()]
+    start = time.monotonic()
+    fetch([server.url], output, patience=Patience(pause=0.05))
+    assert time.monotonic() - start >= 0.05 + 0.1 + 0.2
+    assert is_whole(output)
+    assert len(server.asked) == 4
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_the_pause_that_a_server_asks_for_is_kept(server, output, code):
+    server.answers = [status(code, Retry_After=1), whole()]
+    start = time.monotonic()
+    fetch([server.url], output, patience=Patience(pause=0.001))
+    assert 1 <= time.monotonic() - start < 3
+    assert is_whole(output)
+
+
+def test_a_nonsensical_retry_after_does_no_harm(server, output):
+    server.answers = [status(503, Retry_After="soon"), whole()]
+    fetch([server.url], output, **QUICK)
+    assert is_whole(output)
+
+
+def test_when_all_mirrors_fail_each_is_named_with_its_reason(server, output):
+    server.answers = [status(404), status(503)]
+    mirrors = (server.url, server.url + "?mirror=2", f"file://{output.parent}", "http://127.0.0.1:1/x.tar.gz")
+    lines = failed_download(output, *mirrors, options=("--pause", "0.001", "--patience", "0.05"))
+    tries = 4  # pauses of 1, 2 and 4 ms are within a quarter of the patience
+    assert lines == [
+        f"{mirrors[0]}: the server answers 404 Not Found",
+        f"{mirrors[1]}: the server answers 503 Service Unavailable ({tries} tries)",
+        f"{mirrors[2]}/x.tar.gz: no such file",
+        f"{mirrors[3]}: Connection refused ({tries} tries)",
+        f"{output}: no mirror delivered it: try again, name another mirror, or put the file there by hand",
+    ]
+    assert len(server.asked) == 1 + tries
+    assert list(output.parent.iterdir()) == []
+
+
+def test_a_compressed_transfer_leaves_the_file_as_it_is(server, output):
+    server.answers = [whole(Content_Encoding="gzip")]  # as some servers label every .tar.gz
+    fetch([server.url], output, **QUICK)
+    assert is_whole(output)
+    assert server.asked[0]["Accept-Encoding"] == "identity"
+
+
+def test_a_configured_checksum_is_checked(server, output, tmp_path):
+    (tmp_path / "good").write_bytes(CONTENT)
+    (tmp_path / "other").write_bytes(OTHER)
+    good, other = sha256_of(tmp_path / "good"), sha256_of(tmp_path / "other")
+    lines = failed_download(output, server.url, options=("--sha256", other))
+    assert lines[0] == f"{server.url}: its sha256 is {good}, but {other} is configured (what came is deleted)"
+    assert list(output.parent.iterdir()) == []
+    fetch([server.url, f"file://{tmp_path / 'other'}"], output, sha256=other.upper())
+    assert is_whole(output, OTHER)
+
+
+def test_a_recorded_checksum_is_compared_from_then_on(server, output):
+    fetch([server.url], output)
+    first = sha256_of(output)
+    output.unlink()
+    server.answers = [whole(OTHER)]
+    lines = failed_download(output, server.url)
+    assert first in lines[0]
+    assert f"delete {output}.sha256" in lines[0]
+    output.with_name("x.tar.gz.sha256").unlink()
+    fetch([server.url], output)
+    assert is_whole(output, OTHER)
+    assert f"its sha256 is {sha256_of(output)}, but {first} was recorded" in lines[0]
+
+
+def test_a_file_put_there_by_hand_is_kept(server, output):
+    output.parent.mkdir()
+    output.write_bytes(OTHER)
+    fetch([server.url], output)
+    assert is_whole(output, OTHER)
+    fetch([server.url], output, sha256=sha256_of(output))
+    assert server.asked == []
+
+
+def test_a_wrong_file_put_there_by_hand_is_an_error_and_left_alone(server, output):
+    output.parent.mkdir()
+    output.write_bytes(OTHER)
+    with pytest.raises(InputError, match=f"{output}: its sha256 is {sha256_of(output)}, but {'0' * 64} is configured"):
+        fetch([server.url], output, sha256="0" * 64)
+    assert output.read_bytes() == OTHER
+    assert server.asked == []
+
+
+def test_mistakes_of_the_caller_are_one_line(tmp_path, output):
+    (line,) = failed_download(output, "ftp://host/x.tar.gz")
+    assert line == "mirror ftp://host/x.tar.gz: must start with http://, https:// or file://"
+    for word in ("abc", ""):
+        (line,) = failed_download(output, "http://127.0.0.1:1/", options=("--sha256", word))
+        assert line.startswith(f"sha256: {word!r} is no SHA-256 checksum")
+    (line,) = failed_download(output, "http://127.0.0.1:1/", options=("--timeout", "0"))
+    assert line.startswith("--timeout: ")
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_a_full_disk_is_said_and_no_mirror_blamed(server, tmp_path, scheme):
+    (tmp_path / "x.tar.gz").write_bytes(CONTENT)
+    with small_disk(tmp_path / "disk", 2**19) as disk:
+        mirror = server.url if scheme == "http" else f"file://{tmp_path}"
+        (line,) = failed_download(disk / "data" / "x.tar.gz", mirror)
+        assert line == (
+            f"{disk / 'data'}: the disk is full: at least 1.0 MB are needed and 0.5 MB were free; "
+            "make room and start again"
+        )
+
+
+def test_a_disk_that_is_full_when_the_checksum_is_written_leaves_none(server, tmp_path):
+    page = 4096
+    with small_disk(tmp_path / "disk", 250 * page) as disk:
+        (disk / "filler").write_bytes(bytes(4 * page))
+        output = disk / "data" / "x.tar.gz"  # 245 pages, and one for where it came from
+        (line,) = failed_download(output, server.url)
+        assert line.startswith(f"{disk / 'data'}: the disk is full: ")
+        assert not output.with_name("x.tar.gz.sha256").exists()
+        (disk / "filler").unlink()
+        assert script("download", "--dataset", "x", "--mirror", server.url, output).returncode == 0
+        assert is_whole(output)
+
+
+@pytest.mark.parametrize("record", ["", "hello\n", "12ab  x.tar.gz\n"])
+def test_a_spoilt_record_of_the_checksum_is_told_with_what_to_do(server, output, record):
+    output.parent.mkdir()
+    output.with_name("x.tar.gz.sha256").write_text(record)
+    (line,) = failed_download(output, server.url)
+    assert line.startswith(f"{output}.sha256: ")
+    assert line.endswith("correct or delete it")
+    assert server.asked == []

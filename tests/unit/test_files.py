@@ -1,0 +1,125 @@
+"""Outputs that appear whole or not at all, and what is left of the processes that made them."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, draw_pairs, script
+from disks import small_disk
+
+from pix2pix.system.files import replacing
+
+WRITES_AND_WAITS = """
+import sys
+from pix2pix.system.files import replacing
+with replacing(sys.argv[1]) as scratch:
+    if sys.argv[2] == "folder":
+        scratch.mkdir()
+        (scratch / "large").write_text("half")
+    else:
+        scratch.write_text("half")
+    print("written", flush=True)
+    sys.stdin.read()
+"""
+
+
+def start_writing(output: Path, kind: str) -> subprocess.Popen:
+    """A process that has written half of `output` and waits."""
+    command = [sys.executable, "-c", WRITES_AND_WAITS, str(output), kind]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "written\n"
+    return process
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_killed_process_left_is_removed_by_the_next_start_for_the_same_output(tmp_path, kind):
+    output = tmp_path / "pairs [a]"
+    with start_writing(output, kind) as killed:
+        killed.send_signal(signal.SIGKILL)
+    assert len(list(tmp_path.iterdir())) == 1
+    with replacing(output) as scratch:
+        scratch.write_text("whole")
+    assert list(tmp_path.iterdir()) == [output]
+
+
+def test_what_a_living_process_writes_is_left_alone(tmp_path):
+    output = tmp_path / "pairs"
+    with start_writing(output, "file") as living:
+        with replacing(output) as scratch:
+            scratch.write_text("mine")
+        assert output.read_text() == "mine"
+        living.communicate("")
+    assert output.read_text() == "half"
+    assert list(tmp_path.iterdir()) == [output]
+
+
+def test_scratch_files_of_another_output_are_left_alone(tmp_path):
+    with start_writing(tmp_path / "train.mindrecord", "file") as killed:
+        killed.kill()
+    with replacing(tmp_path / "val.mindrecord") as scratch:
+        scratch.write_text("whole")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_scratch_files_without_an_owner_are_removed(tmp_path):
+    """As earlier versions of the project left them."""
+    (tmp_path / ".pairs.123.part").mkdir()
+    (tmp_path / ".pairs.123.part" / "large").write_text("half")
+    (tmp_path / ".pairs.124.part").write_text("half")
+    (tmp_path / ".pairs.part").write_text("half")
+    with replacing(tmp_path / "pairs") as scratch:
+        scratch.mkdir()
+    assert list(tmp_path.iterdir()) == [tmp_path / "pairs"]
+
+
+def test_an_exception_leaves_the_older_output_and_nothing_else(tmp_path):
+    output = tmp_path / "predict"
+    with replacing(output) as scratch:
+        scratch.mkdir()
+        (scratch / "1.png").write_text("old")
+    with pytest.raises(KeyError), replacing(output) as scratch:
+        scratch.mkdir()
+        raise KeyError
+    assert (output / "1.png").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [output]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(tmp_path, kind):
+    """As a power cut needs it; by the order of the calls to the system."""
+    log = tmp_path / "calls"
+    program = WRITES_AND_WAITS.replace("sys.stdin.read()", "")
+    command = ["strace", "-y", "-f", "-e", "trace=fsync,rename,renameat,renameat2", "-o", str(log)]
+    try:
+        subprocess.run(
+            [*command, sys.executable, "-c", program, str(tmp_path / "out"), kind], cwd=ROOT, check=True, timeout=60
+        )
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        pytest.skip("needs strace")
+    calls = [line.partition(" ")[2].strip() for line in log.read_text().splitlines() if str(tmp_path) in line]
+    [renamed] = [at for at, call in enumerate(calls) if call.startswith("rename")]
+    written = {call.partition("<")[2].partition(">")[0] for call in calls[:renamed] if call.startswith("fsync")}
+    expected = {"out"} if kind == "file" else {"out", "out/large"}
+    assert {name.partition(".part/")[2] for name in written} >= expected
+    assert calls[renamed + 1].partition("<")[2].partition(">")[0] == str(tmp_path)
+
+
+def test_a_killed_job_of_records_leaves_nothing_to_the_next_one(tmp_path):
+    pictures = draw_pairs(tmp_path / "pairs")
+    abandoned = tmp_path / "data" / ".train.mindrecord.abcd1234.part"
+    abandoned.mkdir(parents=True)
+    (abandoned / "train.mindrecord").write_text("half")
+    done = script("mindrecord", pictures, tmp_path / "data/train.mindrecord", "--split", "train")
+    assert done.returncode == 0, done.stdout
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"train.mindrecord", "train.mindrecord.db"}
+
+
+def test_a_full_disk_names_the_output_and_leaves_the_older_one(tmp_path):
+    with small_disk(tmp_path / "disk", 2**16) as folder:
+        (folder / "history.csv").write_text("old")
+        with pytest.raises(OSError, match="No space left") as error, replacing(folder / "history.csv") as scratch:
+            scratch.write_bytes(bytes(2**17))
+        assert error.value.filename == str(folder / "history.csv")
+        assert [path.read_text() for path in folder.iterdir()] == ["old"]

@@ -1,0 +1,70 @@
+"""The grid shows the very pixels of the pictures, under their headings and names."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pix2pix.pages.grid import spread, write_grid
+
+
+def noise(seed: int, height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def find(grid: np.ndarray, picture: np.ndarray) -> tuple[int, int] | None:
+    """Where the picture stands in the grid, pixel for pixel: (y, x), or None."""
+    height, width = picture.shape[:2]
+    for y, x in np.argwhere((grid == picture[0, 0]).all(axis=-1)):
+        if np.array_equal(grid[y : y + height, x : x + width], picture):
+            return int(y), int(x)
+    return None
+
+
+def read(path) -> np.ndarray:
+    with Image.open(path) as picture:
+        assert (picture.format, picture.mode) == ("PNG", "RGB")
+        return np.asarray(picture)
+
+
+def test_pictures_stand_pixel_for_pixel_in_columns_and_rows(tmp_path):
+    rows = [(f"{r}.jpg", *(noise(10 * r + c, 128, 160) for c in range(3))) for r in range(2)]
+    write_grid(rows, tmp_path / "grid.png")
+    grid = read(tmp_path / "grid.png")
+    places = [[find(grid, picture) for picture in pictures] for _, *pictures in rows]
+    assert all(None not in row for row in places)
+    for row in places:
+        assert len({y for y, _ in row}) == 1
+        assert [x for _, x in row] == sorted(x for _, x in row)
+    assert places[1][0][0] >= places[0][0][0] + 128
+    top, left = places[0][0]
+    assert (grid[:top, left:] < 128).any(), "headings stand above the columns"
+    assert (grid[top : top + 128, :left] < 160).any(), "the name stands left of the row"
+
+
+def test_small_pictures_are_enlarged_by_whole_pixels(tmp_path):
+    rows = [("a", *(noise(c, 48, 48) for c in range(3)))]
+    write_grid(rows, tmp_path / "grid.png")
+    enlarged = rows[0][2].repeat(3, axis=0).repeat(3, axis=1)
+    assert find(read(tmp_path / "grid.png"), enlarged)
+
+
+def test_many_rows_are_thinned_out_evenly(tmp_path):
+    rows = [(str(r), *(noise(10 * r + c, 128, 128) for c in range(3))) for r in range(10)]
+    write_grid(rows, tmp_path / "grid.png", limit=4)
+    grid = read(tmp_path / "grid.png")
+    assert [r for r in range(10) if find(grid, rows[r][2])] == [0, 3, 6, 9]
+
+
+@pytest.mark.parametrize(
+    ("count", "limit", "expected"), [(1, 8, [0]), (3, 8, [0, 1, 2]), (100, 3, [0, 50, 99]), (5, 1, [0])]
+)
+def test_spread(count, limit, expected):
+    assert spread(count, limit) == expected
+
+
+def test_a_long_name_does_not_widen_the_grid_without_end(tmp_path):
+    widths = []
+    for name in ("x" * 40, "x" * 400):
+        write_grid([(name, *(noise(c, 128, 128) for c in range(3)))], tmp_path / "grid.png")
+        widths.append(read(tmp_path / "grid.png").shape[1])
+    assert widths[1] <= widths[0] + 10

@@ -1,0 +1,89 @@
+"""The house stays as it is drawn: which package imports which, how large files and functions may be."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+PACKAGES = {
+    "system": (),
+    "config": ("system",),
+    "data": ("system", "config"),
+    "demo": ("system",),
+    "model": ("system", "config"),
+    "distributed": ("system", "config"),
+    "evaluation": ("system", "config", "data", "model"),
+    "pages": ("system", "evaluation"),
+    "training": ("system", "config", "data", "model", "distributed", "evaluation", "pages"),
+}
+MODULES_AT_MOST = 9
+LINES_AT_MOST = 300
+LINES_OF_A_FUNCTION = 50
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The modules that a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+def own_imports(path: Path) -> set[str]:
+    """The packages of pix2pix that a file imports."""
+    return {module.split(".")[1] for module in imports(path) if module.startswith("pix2pix.")}
+
+
+def test_the_packages_are_these():
+    assert {path.name for path in (ROOT / "pix2pix").iterdir() if (path / "__init__.py").exists()} == set(PACKAGES)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_what_it_says_and_nothing_else(package):
+    allowed = PACKAGES[package]
+    for path in (ROOT / "pix2pix" / package).glob("*.py"):
+        assert own_imports(path) - {package} <= set(allowed), path
+    said = (ROOT / "pix2pix" / package / "__init__.py").read_text()
+    assert f"May import: {', '.join(allowed) or 'nothing'}." in said
+
+
+def test_arrows_between_packages_run_one_way():
+    order = list(PACKAGES)
+    for package, allowed in PACKAGES.items():
+        assert all(order.index(other) < order.index(package) for other in allowed), package
+
+
+def test_the_library_knows_nothing_of_what_uses_it():
+    for path in (ROOT / "pix2pix").rglob("*.py"):
+        assert not {module.split(".")[0] for module in imports(path)} & {"snakemake", "scripts", "tests"}, path
+
+
+def test_the_training_step_does_not_need_the_launcher():
+    seen, left = set(), ["pix2pix.training.step"]
+    while left:
+        module = left.pop()
+        path = ROOT / (module.replace(".", "/") + ".py")
+        if module not in seen and path.exists():
+            seen.add(module)
+            left += imports(path)
+    assert "pix2pix.distributed.workers" in seen
+    assert not seen & {"pix2pix.distributed.launcher", "pix2pix.distributed.nodes"}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_is_small(package):
+    modules = [path.name for path in (ROOT / "pix2pix" / package).glob("*.py") if path.name != "__init__.py"]
+    assert len(modules) <= MODULES_AT_MOST, modules
+
+
+def test_files_and_functions_are_small():
+    for folder in ("pix2pix", "scripts", "rules", "tests"):
+        for path in [*(ROOT / folder).rglob("*.py"), *(ROOT / folder).rglob("*.smk")]:
+            text = path.read_text()
+            assert len(text.splitlines()) <= LINES_AT_MOST, path
+            for node in ast.walk(ast.parse(text)) if path.suffix == ".py" else ():
+                if isinstance(node, ast.FunctionDef):
+                    assert node.end_lineno - node.lineno < LINES_OF_A_FUNCTION, f"{path}: {node.name}"

@@ -1,0 +1,64 @@
+"""What every program says of what it cannot do."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import script
+
+from pix2pix.config.settings import PredictSettings, TrainSettings
+from pix2pix.model.memory import check_memory, prediction_memory, training_memory
+
+UNFORESEEN = "from pix2pix.system.program import run\nrun(lambda: {}['a\\nb'])"
+
+
+def test_what_nobody_has_foreseen_is_one_line_that_says_how_to_see_more(monkeypatch):
+    command = [sys.executable, "-c", UNFORESEEN]
+    monkeypatch.delenv("PIX2PIX_TRACEBACK", raising=False)
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "error: unexpected KeyError: 'a\\nb' (PIX2PIX_TRACEBACK=1 in the environment shows where)\n"
+    monkeypatch.setenv("PIX2PIX_TRACEBACK", "1")
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "beside"),
+    [
+        ("g_ngf", 10**15, ()),
+        ("d_ndf", 10**15, ()),
+        ("load_size", 200_000, ()),
+        ("load_size", 200_000, ("--device_target", "GPU")),
+        ("batch_size", 10**9, ()),
+        ("train_pic_size", 2**20, ("--jitter", "false")),
+    ],
+)
+def test_a_training_that_no_memory_holds_is_one_line(tmp_path, key, value, beside):
+    places = [f"--{name}={tmp_path / name}" for name in ("ckpt_dir", "train_fakeimg_dir", "loss_show_dir", "state_dir")]
+    done = script("train", tmp_path / "no.mindrecord", *places, f"--{key}={value}", *beside)
+    assert done.returncode == 1
+    [line] = done.stdout.splitlines()
+    assert line.startswith("error: ")
+    assert key in line
+    assert "GB of memory, and this machine has" in line
+
+
+@pytest.mark.parametrize(("key", "value"), [("g_ngf", 10**15), ("val_pic_size", 2**20)])
+def test_a_prediction_that_no_memory_holds_is_one_line(tmp_path, key, value):
+    places = [f"--ckpt={tmp_path / 'no.ckpt'}", f"--predict_dir={tmp_path / 'predict'}"]
+    done = script("predict", tmp_path / "no.mindrecord", *places, f"--{key}={value}")
+    assert done.returncode == 1
+    [line] = done.stdout.splitlines()
+    assert key in line
+    assert "GB of memory, and this machine has" in line
+
+
+def test_the_weights_that_are_counted_are_those_of_the_published_networks():
+    # 54.4 and 2.8 million parameters, four copies of four bytes each
+    needed = training_memory(TrainSettings(), on_cpu=True)
+    assert needed["g_ngf"] / 16 == pytest.approx(54.4e6, rel=0.01)
+    assert needed["d_ndf"] / 16 == pytest.approx(2.76e6, rel=0.01)
+    check_memory(needed)
+    check_memory(prediction_memory(PredictSettings(), on_cpu=True))

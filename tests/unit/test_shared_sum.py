@@ -1,0 +1,50 @@
+"""Sums through memory that the workers of one machine share; here each worker is a thread."""
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from pix2pix.distributed.shared_sum import CHUNK, SharedSum
+
+
+def together(number: int, work) -> list:
+    """What work(worker) returns for each of so many workers that run side by side."""
+    secret = secrets.token_hex()
+    with ThreadPoolExecutor(number) as threads:
+        return list(threads.map(lambda rank: work(SharedSum(number, rank, secret)), range(number)))
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_every_worker_gets_the_sum_of_every_call(number):
+    # less than one chunk, whole ones, and a rest
+    shapes = [(5,), (2, 3, 4), (2, CHUNK), (3 * CHUNK + 7,)] * 2
+    random = np.random.default_rng(number)
+    given = [[random.normal(size=shape).astype(np.float32) for shape in shapes] for _ in range(number)]
+    results = together(number, lambda shared: [shared.sum(array) for array in given[shared.rank]])
+    for call, shape in enumerate(shapes):
+        expected = given[0][call].copy()
+        for rank in range(1, number):
+            expected += given[rank][call]
+        for sums in results:
+            assert sums[call].shape == shape
+            assert sums[call].tobytes() == expected.tobytes()
+
+
+def test_a_negative_zero_survives():
+    """By which the first worker's weights get to the others to the bit (pix2pix.distributed.workers.broadcast)."""
+    for total in together(2, lambda shared: shared.sum(np.full(3, -0.0, np.float32))):
+        assert np.signbit(total).all()
+
+
+def test_a_worker_that_ends_is_noticed():
+    def work(shared):
+        if shared.rank == 1:
+            shared.others[0].close()
+            return "ended"
+        with pytest.raises(ConnectionError, match="another worker"):
+            shared.sum(np.zeros(3, np.float32))
+        return "noticed"
+
+    assert together(2, work) == ["noticed", "ended"]

@@ -1,0 +1,98 @@
+"""Names and paths that a shell, Snakemake or a command line could take for something else."""
+
+import shutil
+
+import pytest
+import yaml
+from conftest import TINY_RUN, copy_checkout, draw_pairs, snakemake
+
+from pix2pix.config.runs import read_config
+
+STRANGE = """-o {z} $(touch HIT) & ; ' " %20 `touch HIT` """.rstrip()
+
+
+def hits(folder):
+    return list(folder.rglob("HIT"))
+
+
+def test_a_clone_a_working_folder_pictures_and_a_title_of_any_name_simply_work(tmp_path):
+    checkout = copy_checkout(tmp_path / STRANGE)
+    work = tmp_path / "work" / STRANGE
+    draw_pairs(work / STRANGE)
+    config = {
+        "all": ["squares"],
+        "datasets": {"squares": {"folder": STRANGE}},
+        "runs": {"squares": TINY_RUN},
+        "comparisons": {STRANGE: ["squares"]},
+    }
+    (work / "mine.yaml").write_text(yaml.safe_dump(config))
+    snakemake(work, "--configfile", "mine.yaml", checkout=checkout)
+    assert "touch HIT" in (work / "results" / "summary.html").read_text()
+    assert not hits(tmp_path)
+
+
+@pytest.mark.parametrize("address", ["", "file://"])
+def test_a_checkpoint_of_any_name_simply_works(finished, tmp_path, address):
+    work, own = finished
+    shutil.copy(work / "results/squares/ckpt/Generator_2.ckpt", tmp_path / f"{STRANGE}.ckpt")
+    name = f"{STRANGE.replace('%', '%25')}.ckpt" if address else f"{STRANGE}.ckpt"
+    dataset = yaml.safe_load(own.read_text())["datasets"]["squares"]
+    run = TINY_RUN | {"dataset": "squares", "ckpt": address + name}
+    config = {"datasets": {"squares": dataset}, "runs": {"given": run}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    snakemake(tmp_path, "results/given/predict", "--configfile", "mine.yaml")
+    assert (tmp_path / "results/given/predict/prediction/1.png").exists()
+    assert not hits(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("config", "target"),
+    [
+        ({"runs": {"given": {"dataset": "squares", "ckpt": "g$(touch HIT).ckpt"}}}, "results/given/predict"),
+        (
+            {"runs": {"given": {"dataset": "squares", "ckpt": "file:///x/a%24(touch%20HIT).ckpt"}}},
+            "results/given/predict",
+        ),
+        (
+            {
+                "fidelity": {"weights": ["file:///x/a%24(touch%20HIT).pth"]},
+                "runs": {"given": TINY_RUN | {"dataset": "squares"}},
+            },
+            "results/given/fidelity.json",
+        ),
+    ],
+)
+def test_no_name_is_run_as_a_command_when_its_download_fails(tmp_path, config, target):
+    draw_pairs(tmp_path / "squares")
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"datasets": {"squares": {"folder": "squares"}}} | config))
+    done = snakemake(tmp_path, target, "--configfile", "mine.yaml", check=False)
+    assert done.returncode == 1
+    assert not hits(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("address", "file"),
+    [
+        ("https://x/facades/Generator_200.ckpt", "Generator_200.ckpt"),
+        ("https://x/a/weights?download=1", "weights.ckpt"),
+        ("https://x/", "_"),
+        ("file:///x/-{a}%24(b)%20c.ckpt", "_"),
+        ("https://x/..%2f..%2fetc%2fpasswd", "passwd.ckpt"),
+        (f"https://x/{'n' * 300}.ckpt", "_"),
+    ],
+)
+def test_a_downloaded_checkpoint_has_a_plain_name(address, file):
+    config = {"all": ["given"], "datasets": {"given": {"folder": "x"}}, "runs": {"given": {"ckpt": address}}}
+    path = read_config(config)[1]["given"].download.path
+    folder, _, name = path.rpartition("/")
+    assert folder == "data/weights/given"
+    assert name == file or (file == "_" and name[0] not in "-." and name.isascii() and len(name) < 120)
+    assert not set(name) & set(" ${}()%'\"&;/`")
+
+
+def test_two_names_that_are_reduced_to_one_stay_apart():
+    names = set()
+    for ckpt in ("file:///x/a b.ckpt", "file:///x/a  b.ckpt", "file:///x/a_b.ckpt"):
+        config = {"all": ["given"], "datasets": {"given": {"folder": "x"}}, "runs": {"given": {"ckpt": ckpt}}}
+        names.add(read_config(config)[1]["given"].download.path)
+    assert len(names) == 3

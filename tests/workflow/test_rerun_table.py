@@ -1,0 +1,180 @@
+"""What a user changes, and which rules run again: the table of docs/reruns.md.
+
+`python tests/workflow/test_rerun_table.py` works it out and writes it; the tests compare it with what is there.
+"""
+
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, TINY_RUN, copy_checkout, draw_pairs, planned, snakemake
+
+DOCUMENT = ROOT / "docs" / "reruns.md"
+RULES = (
+    "download", "extract", "mindrecord", "train", "download_weights", "predict", "evaluate", "measure_fidelity",
+    "describe", "summarize",
+)  # fmt: skip
+INTRODUCTION = """# What runs again
+
+After a finished `snakemake` of two runs, `own` on a folder of pictures and `fetched` on an archive, a user changes
+one thing and gives the same command again. The table says how many jobs of each rule that plans; where a row is
+empty there is nothing to be done. tests/workflow/test_rerun_table.py works it out with real dry runs.
+
+Training that runs again goes on from the saved state where that fits (docs/recovery.md). What is deleted in between
+is made again when something that is asked for needs it; ask for it by its name to have it at once.
+
+"""
+
+
+def nothing(work: Path) -> None:
+    """Change no file."""
+
+
+def edit_picture(work: Path) -> None:
+    with open(work / "pictures/val/1.png", "ab") as file:
+        file.write(b" ")
+
+
+def remove_picture(work: Path) -> None:
+    (work / "pictures/train/5.png").unlink()
+
+
+def replace_archive(work: Path) -> None:
+    with tarfile.open(work / "data/fetched.tar.gz", "w:gz") as archive:
+        archive.add(work / "others", "fetched")
+
+
+def delete(*paths: str) -> Callable[[Path], None]:
+    """What deletes these files and folders of a working folder."""
+
+    def change(work: Path) -> None:
+        for path in paths:
+            shutil.rmtree(work / path) if (work / path).is_dir() else (work / path).unlink()
+
+    return change
+
+
+def own(settings: str) -> str:
+    return f"runs={{own: {{{settings}}}}}"
+
+
+# what is said of a change, what is added to the command, what happens to files
+CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path], None]]] = [
+    ("nothing", (), nothing),
+    ("a parameter of training, of one run: `lr`", (own("lr: 0.1"),), nothing),
+    ("the same of all runs: `lr` in `defaults` or at the top level", ("lr=0.1",), nothing),
+    ("a parameter of the generator, of one run: `g_ngf`", (own("g_ngf: 5"),), nothing),
+    ("`epoch_num`, raised with `n_epochs_decay`", (own("epoch_num: 3, n_epochs_decay: 2"),), nothing),
+    ("`eval_epoch_freq`", (own("eval_epoch_freq: 1"),), nothing),
+    ("`seed` of a run", (own("seed: 1"),), nothing),
+    ("`direction` of a run", (own("direction: BtoA"),), nothing),
+    ("`val_pic_size` of a run", (own("val_pic_size: 64"),), nothing),
+    ("`predict_split` of a run", (own("predict_split: train"),), nothing),
+    ("`ckpt` given to a run", (own("ckpt: results/fetched/ckpt/Generator_2.ckpt"),), nothing),
+    ("`device_target`, `device_num`", ("device_target=GPU", "device_num=2"), nothing),
+    ("`save_minutes`, `save_epoch_freq`", ("save_minutes=1", "save_epoch_freq=1"), nothing),
+    ("`jitter` or `flip` of a dataset", ("datasets={own: {flip: false}}",), nothing),
+    ("`palettes` of a dataset", ("datasets={own: {palettes: {right: cityscapes}}}",), nothing),
+    ("`left`, `right` of a dataset", ("datasets={own: {left: edges}}",), nothing),
+    ("`splits` of a dataset: a count", ("datasets={own: {splits: {train: 5, val: 3}}}",), nothing),
+    ("`folder` of a dataset", ("datasets={own: {folder: others}}",), nothing),
+    ("`mirrors`", ("datasets={fetched: {mirrors: ['http://localhost:1']}}",), nothing),
+    ("a picture in a folder, edited in place", (), edit_picture),
+    ("a picture in a folder, removed", (), remove_picture),
+    ("data/fetched.tar.gz, replaced by another", (), replace_archive),
+    ("`all`: one run only", ("all=[own]",), nothing),
+    ("`seeds`", ("seeds=[0, 1]",), nothing),
+    ("`comparisons`", ("comparisons={both: [own, fetched]}",), nothing),
+    ("`fidelity.enabled`", ("fidelity={enabled: true}",), nothing),
+    ("results/own/predict/, deleted", (), delete("results/own/predict")),
+    ("results/own/ckpt/, deleted", (), delete("results/own/ckpt")),
+    ("results/own/state/ and history.csv, deleted", (), delete("results/own/state", "results/own/history.csv")),
+    ("data/own/pairs/, deleted", (), delete("data/own/pairs")),
+    ("data/own/train.mindrecord, deleted", (), delete("data/own/train.mindrecord")),
+    ("data/fetched.tar.gz, deleted", (), delete("data/fetched.tar.gz")),
+    ("logs/, deleted", (), delete("logs")),
+]
+
+
+def make(work: Path) -> None:
+    """A working folder in which two runs are finished."""
+    draw_pairs(work / "pictures")
+    draw_pairs(work / "others", val=2)
+    with tarfile.open(work / "fetched.tar.gz", "w:gz") as archive:
+        archive.add(work / "pictures", "fetched")
+    datasets = {"own": {"folder": "pictures"}, "fetched": {"mirrors": ["file://fetched.tar.gz"]}}
+    runs = dict.fromkeys(datasets, TINY_RUN)
+    (work / "mine.yaml").write_text(yaml.safe_dump({"datasets": datasets, "runs": runs, "all": list(runs)}))
+    snakemake(work, "--configfile", "mine.yaml")
+
+
+def row(text: str, jobs: dict[str, int]) -> str:
+    """A line of the table."""
+    assert set(jobs) <= {*RULES, "all"}
+    return f"| {text} | {' | '.join(str(jobs.get(rule, '')) for rule in RULES)} |"
+
+
+def row_of(work: Path, scratch: Path, text: str, settings: tuple[str, ...], change: Callable[[Path], None]) -> str:
+    """A line of the table, by a dry run in a copy of `work`."""
+    copy = Path(shutil.copytree(work, scratch))
+    change(copy)
+    return row(text, planned(copy, "--configfile", "mine.yaml", *(("--config", *settings) if settings else ())))
+
+
+def published_changed(work: Path, scratch: Path) -> str:
+    """The line about a change of the project's own data."""
+    checkout = copy_checkout(scratch)
+    with open(checkout / "workflow" / "published.yaml", "a") as file:
+        file.write("# changed\n")
+    return row("workflow/published.yaml", planned(work, "--configfile", "mine.yaml", checkout=checkout))
+
+
+def programs_changed(work: Path, scratch: Path) -> str:
+    """The line about a change of the project's programs, in a copy of the project."""
+    checkout = copy_checkout(scratch)
+    for program in (*(checkout / "scripts").glob("*.py"), *(checkout / "pix2pix").glob("*.py")):
+        with open(program, "a") as file:
+            file.write("# changed\n")
+    text = "the project's programs; its place; the interpreter"
+    return row(text, planned(work, "--configfile", "mine.yaml", checkout=checkout))
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("work")
+    make(folder)
+    return folder
+
+
+@pytest.mark.parametrize(("text", "settings", "change"), CHANGES, ids=[text for text, _, _ in CHANGES])
+def test_a_change_reruns_what_the_table_says(work, tmp_path, text, settings, change):
+    assert row_of(work, tmp_path / "copy", text, settings, change) in DOCUMENT.read_text().splitlines()
+
+
+@pytest.mark.parametrize("line", [published_changed, programs_changed])
+def test_a_change_of_the_project_reruns_what_the_table_says(work, tmp_path, line):
+    assert line(work, tmp_path / "copy") in DOCUMENT.read_text().splitlines()
+
+
+def test_the_table_has_no_other_lines():
+    lines = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| ")]
+    assert len(lines) == 1 + len(CHANGES) + 2
+
+
+def main() -> None:
+    """Write docs/reruns.md."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch, "work")
+        make(folder)
+        lines = [row_of(folder, Path(scratch, str(number)), *each) for number, each in enumerate(CHANGES)]
+        lines += [published_changed(folder, Path(scratch, "one")), programs_changed(folder, Path(scratch, "other"))]
+    head = [f"| change | {' | '.join(RULES)} |", "|---|" + "---:|" * len(RULES)]
+    DOCUMENT.write_text(INTRODUCTION + "\n".join(head + lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""The workflow as its users run it: real Snakemake, real pictures, small networks."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+from archives import make_archive, noise_picture
+from conftest import ROOT, TINY_RUN, copy_checkout, draw_pairs, planned, script, snakemake
+from PIL import Image
+
+from pix2pix.data.loader import whole_pairs
+from pix2pix.data.records import count, iterate
+
+
+def pixels(path):
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def test_a_folder_of_ones_own_ends_in_predictions_grids_metrics_and_a_summary(finished):
+    work, _ = finished
+    for run, (shown, wanted) in {"squares": ("left", "right"), "outlines": ("right", "left")}.items():
+        folder = work / "results" / run
+        assert sorted(p.name for p in (folder / "predict" / "prediction").iterdir()) == ["1.png", "2.png", "3.png"]
+        source = pixels(next(work.glob("data/squares/pairs/val/1.png")))
+        halves = {"left": source[:, :32], "right": source[:, 32:]}
+        assert np.array_equal(pixels(folder / "predict/input/1.png"), halves[shown])
+        assert np.array_equal(pixels(folder / "predict/target/1.png"), halves[wanted])
+        metrics = json.loads((folder / "metrics.json").read_text())
+        assert (metrics["n"], metrics["run"], metrics["dataset"]) == (3, run, "squares")
+        error = np.abs(pixels(folder / "predict/prediction/1.png").astype(int) - halves[wanted]).mean()
+        first_row = (folder / "metrics.csv").read_text().splitlines()[1].split(",")
+        assert first_row[0] == "1"
+        assert float(first_row[1]) == pytest.approx(error)
+        history = (folder / "history.csv").read_text().splitlines()
+        assert [line.split(",")[:2] for line in history] == [["epoch", "step"], ["1", "3"], ["2", "6"]]
+        assert (folder / "fake_img/epoch_0002.png").exists()
+        assert (folder / "loss_show/loss.png").exists()
+    table = (work / "results/summary.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in table] == ["run", "squares", "outlines"]
+    assert "squares/predict/index.html" in (work / "results/summary.html").read_text()
+
+
+def test_after_a_complete_run_there_is_nothing_to_do(finished):
+    work, config = finished
+    assert planned(work, "--configfile", str(config)) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "reruns"),
+    [
+        # of the run that is asked for, by a parameter of its own
+        (
+            "runs={squares: {lr: 0.1}}",
+            {"train": 1, "predict": 1, "evaluate": 1, "describe": 1, "summarize": 1, "all": 1},
+        ),
+        ("val_pic_size=64", {"predict": 2, "evaluate": 2, "describe": 2, "summarize": 1, "all": 1}),
+        ("comparisons={both: [squares]}", {"summarize": 1, "all": 1}),
+        ("device_target=GPU", {}),
+        ("device_num=2", {}),
+        ("save_minutes=1", {}),
+        ("mirrors=['http://localhost:1/{dataset}.tar.gz']", {}),
+    ],
+)
+def test_a_change_reruns_what_it_concerns_and_nothing_else(finished, change, reruns):
+    work, config = finished
+    assert planned(work, "--configfile", str(config), "--config", change) == reruns
+
+
+def test_a_touched_program_reruns_nothing(finished):
+    work, config = finished
+    for program in (ROOT / "scripts").glob("*.py"):
+        program.touch()
+    assert planned(work, "--configfile", str(config)) == {}
+
+
+def test_another_learning_rate_starts_afresh_and_says_so(finished, tmp_path):
+    work, config = finished
+    copy = tmp_path / "work"
+    shutil.copytree(work, copy)
+    log = snakemake(copy, "squares", "--configfile", str(config), "--config", "runs={squares: {lr: 0.1}}").stdout
+    assert "not used: of another training (lr was 0.0002, is 0.1)" in log
+    before, after = (json.loads((where / "results/squares/metrics.json").read_text()) for where in (work, copy))
+    assert before["metrics"] != after["metrics"]
+
+
+def test_a_deleted_prediction_is_made_again_from_the_checkpoint(finished, tmp_path):
+    work, config = finished
+    copy = tmp_path / "work"
+    shutil.copytree(work, copy)
+    shutil.rmtree(copy / "results/squares/predict")
+    arguments = "results/squares/predict", "--configfile", str(config)
+    assert planned(copy, *arguments) == {"predict": 1}
+    snakemake(copy, *arguments)
+    predictions = "results/squares/predict/prediction"
+    for name in ("1.png", "2.png", "3.png"):
+        assert np.array_equal(pixels(copy / predictions / name), pixels(work / predictions / name))
+
+
+def test_all_six_benchmarks_are_planned(tmp_path):
+    jobs = planned(tmp_path, "benchmarks")
+    assert {rule: jobs[rule] for rule in ("download", "extract", "train", "predict", "evaluate")} == dict.fromkeys(
+        ("download", "extract", "train", "predict", "evaluate"), 6
+    )
+    # edges2shoes in 3 shards and edges2handbags in 7, the four others in one; and six val splits
+    assert jobs["mindrecord"] == 3 + 7 + 4 + 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--config", "epoch_nun=3"), "error: config: epoch_nun: unknown key; did you mean 'epoch_num'?"),
+        (
+            ("--config", "runs={mine: {dataset: facade}}"),
+            "error: config: runs.mine.dataset: no dataset is named 'facade'; did you mean 'facades'?",
+        ),
+        (
+            ("--config", "runs={train: {dataset: maps}}"),
+            "error: config: runs.train: is the name of a rule; choose another",
+        ),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_one_line(tmp_path, arguments, says):
+    done = snakemake(tmp_path, "results/facades/predict", *arguments, check=False)
+    assert done.returncode == 1
+    assert says in done.stdout.splitlines()
+    assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize("target", [(), ("demo",), ("results/summary.csv",)])
+def test_where_no_run_is_left_the_reason_is_said_and_nothing_is_planned(tmp_path, target):
+    done = snakemake(tmp_path, "-n", *target, "--config", "epoch_num=50", check=False)
+    assert done.returncode == 1
+    says = [line for line in done.stdout.splitlines() if "config: " in line]
+    assert says[0].startswith("config: runs.demo: epoch_num (50) is more than n_epochs + n_epochs_decay")
+    assert says[1] == "error: config: runs.demo: nothing is left to make; change what is said above"
+    assert "Traceback" not in done.stdout
+    assert "summarize" not in done.stdout
+
+
+def test_a_run_that_fits_is_planned_although_the_one_of_all_does_not(tmp_path):
+    assert planned(tmp_path, "facades", "--config", "epoch_num=50")["train"] == 1
+
+
+def test_what_predicts_on_a_gpu_takes_its_turn_with_what_trains_there(tmp_path):
+    for target, device in (("GPU", 1), ("CPU", 0)):
+        out = snakemake(tmp_path, "results/demo/predict", "-n", "--config", f"device_target={target}").stdout
+        resources = [line for line in out.splitlines() if "resources:" in line and "device_target=" in line]
+        assert [f"device={device}" in line for line in resources] == [True]
+
+
+def test_several_mistakes_in_the_pictures_are_all_named_and_nothing_is_left(tmp_path):
+    folder = draw_pairs(tmp_path / "own")
+    (folder / "train/1.png").write_bytes(b"")
+    Image.new("RGB", (63, 32)).save(folder / "val/2.png")
+    config = tmp_path / "mine.yaml"
+    config.write_text(yaml.safe_dump({"datasets": {"own": {"folder": str(folder)}}, "runs": {"own": TINY_RUN}}))
+    done = snakemake(tmp_path, "own", "--configfile", str(config), check=False)
+    assert done.returncode == 1
+    errors = [line for line in done.stdout.splitlines() if line.startswith("error:")]
+    assert len(errors) == 2
+    assert any("train/1.png" in line for line in errors)
+    assert any("val/2.png" in line and "63x32" in line for line in errors)
+    assert "Traceback" not in done.stdout
+    assert not (tmp_path / "data/own/pairs").exists()
+
+
+def test_sharded_records_are_the_whole_split_in_order(tmp_path):
+    folder = draw_pairs(tmp_path / "own", train=7)
+    records = [tmp_path / f"train-{shard}-of-3.mindrecord" for shard in (1, 2, 3)]
+    for shard, path in enumerate(records, 1):
+        assert script("mindrecord", folder, path, "--split", "train", "--shard", shard, "--shards", 3).returncode == 0
+    pairs = dict(iterate(records))
+    assert count(records) == 7
+    assert list(pairs) == ["1", "2", "3", "4", "5", "6", "7"]
+    assert all(pair == (folder / f"train/{name}.png").read_bytes() for name, pair in pairs.items())
+
+
+def test_an_archive_like_that_of_maps_goes_through_the_data_stages_by_a_mirror(tmp_path):
+    names = [f"maps/{split}/{n}.jpg" for split in ("train", "val") for n in (1, 2, 10)]
+    make_archive(tmp_path / "mirror/maps.tar.gz", {name: noise_picture(1200, 600, "JPEG") for name in names})
+    counts = "datasets={maps: {splits: {train: 3, val: 3}}}"
+    mirror = f"mirrors=['file://{tmp_path}/mirror']"
+    snakemake(tmp_path, "data/maps/val.mindrecord", "--config", mirror, counts)
+    name, aerial, drawn = next(whole_pairs([tmp_path / "data/maps/val.mindrecord"], 600, "AtoB"))
+    source = pixels(tmp_path / f"data/maps/pairs/val/{name}.jpg")
+    assert source.shape == (600, 1200, 3)
+    assert np.array_equal(aerial, source[:, :600])
+    assert np.array_equal(drawn, source[:, 600:])
+    # the next command need not repeat where the archive came from
+    assert planned(tmp_path, "data/maps/val.mindrecord", "--config", counts) == {}
+
+
+def test_pictures_may_be_called_like_anything_that_predict_writes(tmp_path):
+    names = ["grid", ".", "index", "facts", "input", "target", "prediction", "-n", "a b", "é;$(x)&'"]
+    draw_pairs(tmp_path / "own", train=2, val=len(names))
+    for number, name in enumerate(names, 1):
+        (tmp_path / "own/val" / f"{number}.png").rename(tmp_path / "own/val" / f"{name}.png")
+    config = {"datasets": {"own": {"folder": str(tmp_path / "own")}}, "runs": {"own": TINY_RUN}, "all": ["own"]}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    snakemake(tmp_path, "--configfile", str(tmp_path / "mine.yaml"))
+    predict = tmp_path / "results/own/predict"
+    for kind in ("input", "prediction", "target"):
+        assert {file.name for file in (predict / kind).iterdir()} == {f"{name}.png" for name in names}
+    assert {file.name for file in predict.glob("[!.]*.*")} == {"grid.png", "index.html", "facts.json"}
+    assert json.loads((tmp_path / "results/own/metrics.json").read_text())["n"] == len(names)
+
+
+@pytest.mark.parametrize(
+    ("added", "says"),
+    [
+        (b"# caf\xe9\n", "is not UTF-8 (byte "),
+        (b"seeds: &own [*own]\n", "a part of it holds itself"),
+        (b"comparisons: {a: [\n", "is no YAML: "),
+    ],
+)
+def test_a_config_file_that_cannot_be_read_is_one_line(tmp_path, added, says):
+    checkout = copy_checkout(tmp_path / "copy")
+    with open(checkout / "config.yaml", "ab") as file:
+        file.write(added)
+    done = snakemake(tmp_path, "-n", check=False, checkout=checkout)
+    assert done.returncode == 1
+    [line] = [line for line in done.stdout.splitlines() if "error: " in line]
+    assert line.startswith(f"error: {checkout}/config.yaml: {says}")
+    assert "Traceback" not in done.stdout
