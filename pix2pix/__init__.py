@@ -1,4 +1,4 @@
-"""pix2pix on MindSpore: paired pictures in, a trained generator and its predictions out."""
+"""pix2pix on MindSpore: paired images in, a trained generator and its predictions out."""
 
 import os
 

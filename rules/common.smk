@@ -165,12 +165,12 @@ def split_flags(wildcards):
     return " ".join(split if pairs is None else f"{split}={pairs}" for split, pairs in splits.items())
 
 
-def pictures_source(wildcards):
-    """The archive; a folder is known by its listing, a param, since its time tells nothing of the pictures in it."""
+def images_source(wildcards):
+    """The archive; a folder is known by its listing, a param, since its time tells nothing of the images in it."""
     return [] if CONFIG.datasets[wildcards.dataset].folder else f"data/{wildcards.dataset}.tar.gz"
 
 
-def pictures_listing(wildcards):
+def images_listing(wildcards):
     dataset = CONFIG.datasets[wildcards.dataset]
     return listing_of(dataset.folder, tuple(dataset.splits)) if dataset.folder else None
 
@@ -187,7 +187,7 @@ def shard_flags(wildcards):
 
 
 def where_flags(wildcards):
-    """Where the work is done; as a resource, since a change of it reruns nothing."""
+    """Where the work is done; as a resource, since a change of it does not trigger a rerun."""
     return shlex.join(as_flags(RUNS[wildcards.run].where))
 
 

@@ -76,7 +76,7 @@ rule download_weights:
 
 rule extract:
     input:
-        pictures_source,
+        images_source,
     output:
         directory("data/{dataset}/pairs"),
     log:
@@ -93,7 +93,7 @@ rule extract:
     params:
         source=source_argument,
         splits=split_flags,
-        listing=pictures_listing,
+        listing=images_listing,
     shell:
         f"{SCRIPTS}/extract.py "
         "{params.source} {output:q} --splits {params.splits} --threads {threads} {resources.sha256} "

@@ -5,7 +5,7 @@ rule predict:
     output:
         report(
             directory("results/{run}/predict"),
-            patterns=["{picture,grid}.png"],
+            patterns=["{image,grid}.png"],
             caption="../workflow/report/grid.rst",
             category="Runs",
             subcategory="{run}",
@@ -39,7 +39,7 @@ rule evaluate:
         predictions="results/{run}/predict",
         records=predict_records,
     output:
-        pictures="results/{run}/metrics.csv",
+        images="results/{run}/metrics.csv",
         summary="results/{run}/metrics.json",
     log:
         "logs/evaluate/{run}.log",
@@ -58,7 +58,7 @@ rule evaluate:
     shell:
         f"{SCRIPTS}/evaluate.py "
         "{input.records:q} --predict_dir {input.predictions:q} {params.about}"
-        " --csv {output.pictures:q} --json {output.summary:q} "
+        " --csv {output.images:q} --json {output.summary:q} "
         f"{LOG_TO} {{log:q}}"
 
 

@@ -1,4 +1,4 @@
-"""Measure predictions against their targets: metrics.csv, a row a picture, and metrics.json."""
+"""Measure predictions against their targets: metrics.csv, one row per image, and metrics.json."""
 
 import argparse
 from pathlib import Path
@@ -17,7 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("records", nargs="+", type=Path, help="MindRecord files of the pairs")
     parser.add_argument("--predict_dir", type=Path, required=True, help="the predictions")
-    parser.add_argument("--csv", type=Path, required=True, help="the table to write, a row a picture")
+    parser.add_argument("--csv", type=Path, required=True, help="the table to write, one row per image")
     parser.add_argument("--json", type=Path, required=True, help="the summary to write")
     parser.add_argument("--run", default="run", help="the run's name, for the summary")
     parser.add_argument("--group", help="the runs that differ from it by their seed alone (default: the run's name)")
@@ -28,7 +28,7 @@ def main() -> None:
     size, direction, labels = facts["val_pic_size"], facts["direction"], facts.get("target_palette") is not None
     rows, matrices = [], []
     pairs = whole_pairs(arguments.records, size, direction, labels)
-    for name, _, target in Progress(pairs, total=count(arguments.records), desc="measuring", unit="picture"):
+    for name, _, target in Progress(pairs, total=count(arguments.records), desc="measuring", unit="image"):
         prediction = read_prediction(arguments.predict_dir, name, size)
         rows.append({"name": name, **compare(prediction, target)})
         if labels:

@@ -18,7 +18,7 @@ from pix2pix.system.program import run
 class Where(Strict):
     """What does not change the result."""
 
-    threads: Positive = Field(len(os.sched_getaffinity(0)), description="pictures checked at the same time")
+    threads: Positive = Field(len(os.sched_getaffinity(0)), description="images checked at the same time")
 
 
 def main() -> None:

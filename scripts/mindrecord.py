@@ -1,4 +1,4 @@
-"""Write the pictures of one split, or one shard of it, as a MindRecord file."""
+"""Write the images of one split, or one shard of it, as a MindRecord file."""
 
 import argparse
 from pathlib import Path

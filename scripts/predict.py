@@ -1,4 +1,4 @@
-"""Predict a split with a generator's checkpoint: a PNG an input, a grid and a gallery page."""
+"""Predict a split with a generator's checkpoint: one PNG per input, a grid and a gallery page."""
 
 import argparse
 import sys

@@ -26,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("records", nargs="+", type=Path, help="MindRecord files of the training pairs")
     parser.add_argument("--ckpt_dir", type=Path, required=True, help="where Generator_{epoch_num}.ckpt goes")
-    parser.add_argument("--train_fakeimg_dir", type=Path, required=True, help="where a picture an epoch goes")
+    parser.add_argument("--train_fakeimg_dir", type=Path, required=True, help="where one image per epoch goes")
     parser.add_argument("--loss_show_dir", type=Path, required=True, help="where the loss curves go")
     parser.add_argument("--state_dir", type=Path, required=True, help="what an interrupted training resumes from")
     parser.add_argument("--held_out", nargs="*", default=[], type=Path, help="MindRecord files for --eval_epoch_freq")

@@ -10,19 +10,19 @@ from pathlib import Path
 from PIL import Image
 
 
-def picture(width: int = 8, height: int = 4, shade: int = 100, format: str = "JPEG") -> bytes:
+def image(width: int = 8, height: int = 4, shade: int = 100, format: str = "JPEG") -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (width, height), (shade, 20, 30)).save(buffer, format)
     return buffer.getvalue()
 
 
-def noise_picture(width: int = 32, height: int = 16, format: str = "PNG") -> bytes:
+def noise_image(width: int = 32, height: int = 16, format: str = "PNG") -> bytes:
     buffer = io.BytesIO()
     Image.effect_noise((width, height), 50).convert("RGB").save(buffer, format)
     return buffer.getvalue()
 
 
-GOOD = {f"train/{n}.jpg": picture(shade=n) for n in (1, 2, 3)} | {"val/1.jpg": picture(shade=9)}
+GOOD = {f"train/{n}.jpg": image(shade=n) for n in (1, 2, 3)} | {"val/1.jpg": image(shade=9)}
 
 
 def make_archive(path: Path, files: dict[str, bytes], others: tuple[tarfile.TarInfo, ...] = (), mode: str = "w:gz"):

@@ -42,11 +42,11 @@ def parameters_text() -> str:
     own = set(GeneratorSettings.model_fields)
     trained = {name for name in TrainSettings.model_fields if name not in own}
     sections: tuple[tuple[str, str, type[BaseModel], set[str]], ...] = (
-        ("Datasets", "A dataset, under `datasets:`, says where paired pictures come from.", DatasetSettings, set()),
+        ("Datasets", "A dataset, under `datasets:`, says where paired images come from.", DatasetSettings, set()),
         ("Runs: the generator", RUN_INTRODUCTION, GeneratorSettings, set()),
         ("Runs: training", "A change retrains the runs that it concerns, and no other.", TrainSettings, own),
         ("Runs: prediction", "A change predicts again, without training.", PredictSettings, own | trained),
-        ("Runs: where the work is done", "A change reruns nothing.", WhereSettings, set()),
+        ("Runs: where the work is done", "A change does not trigger a rerun.", WhereSettings, set()),
     )
     parts = [f"\n## {title}\n\n{text}\n\n{_table(model, left_out)}" for title, text, model, left_out in sections]
     return INTRODUCTION + "".join(parts)

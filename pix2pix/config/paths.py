@@ -1,4 +1,4 @@
-"""Files and folders of one's own: which are missing, and by what a change in a folder of pictures is noticed."""
+"""Files and folders of one's own: which are missing, and by what a change in a folder of images is noticed."""
 
 import functools
 import hashlib
@@ -39,10 +39,10 @@ def _folders(config: Config) -> Iterator[str]:
             yield f"{key}: there is no such folder; correct the path"
             continue
         for split in dataset.splits:
-            pictures = Path(dataset.folder, split)
-            if not pictures.is_dir():
+            images = Path(dataset.folder, split)
+            if not images.is_dir():
                 yield f"{key}: has no folder {split}/, which the dataset's splits name; add it"
-            elif not os.access(pictures, os.R_OK | os.X_OK):
+            elif not os.access(images, os.R_OK | os.X_OK):
                 yield f"{key}: {split}/ cannot be read; give yourself permission"
 
 

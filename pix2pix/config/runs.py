@@ -95,7 +95,7 @@ class Config(Overrides):
 
     all: Names = Field(["demo"], description="the runs that a plain `snakemake` makes")
     mirrors: Addresses = Field([], description="where archives come from, unless a dataset has mirrors of its own")
-    datasets: dict[Name, DatasetSettings] = Field({}, description="paired pictures, by name")
+    datasets: dict[Name, DatasetSettings] = Field({}, description="paired images, by name")
     defaults: Overrides = Field(default_factory=Overrides, description="parameters of runs that do not say otherwise")
     runs: dict[Name, RunSettings] = Field({}, description="what is trained, by name")
     seeds: Seeds = Field([], description="train each run once for each of these seeds, as RUN_seed0, RUN_seed1, ...")

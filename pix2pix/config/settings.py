@@ -19,12 +19,12 @@ from pydantic import (
 
 from pix2pix.config.values import (
     Addresses,
+    Channels,
     Direction,
     NotNegative,
     Pairs,
     Palette,
     PathName,
-    Planes,
     Positive,
     Seed,
     Sha256,
@@ -61,7 +61,7 @@ class Strict(BaseModel):
 
 
 class DatasetSettings(Strict):
-    """Where paired pictures come from and how they are to be read."""
+    """Where paired images come from and how they are to be read."""
 
     mirrors: Addresses | None = Field(
         None,
@@ -77,7 +77,7 @@ class DatasetSettings(Strict):
     )
     splits: dict[Split, Pairs | None] = Field(
         {"train": None, "val": None},
-        description="the splits and how many pairs each has; null: any number but none",
+        description="the splits and how many pairs each has; null: at least one",
     )
     left: str = Field("A", description="what the left half (A) shows")
     right: str = Field("B", description="what the right half (B) shows")
@@ -104,16 +104,16 @@ class DatasetSettings(Strict):
 class GeneratorSettings(Strict):
     """The U-Net generator; a checkpoint fits only networks of the same settings."""
 
-    g_in_planes: Planes = Field(3, description="channels of the generator's input: 3, or 1 for grey")
-    g_out_planes: Planes = Field(3, description="channels of the generator's output: 3, or 1 for grey")
+    g_in_planes: Channels = Field(3, description="channels of the generator's input: 3, or 1 for grey")
+    g_out_planes: Channels = Field(3, description="channels of the generator's output: 3, or 1 for grey")
     g_ngf: Positive = Field(64, description="filters of the generator's first convolution")
     g_layers: Annotated[int, Field(ge=2, le=10)] = Field(
-        8, description="down- (and up-) convolutions of the U-Net; pictures are multiples of 2^g_layers wide"
+        8, description="down- (and up-) convolutions of the U-Net; images are multiples of 2^g_layers wide"
     )
     alpha: NotNegative = Field(0.2, description="slope of LeakyReLU for negative input")
     norm: Literal["batch", "instance"] = Field("batch", description="normalisation in both networks")
     pad_mode: Literal["CONSTANT", "REFLECT", "SYMMETRIC"] = Field(
-        "CONSTANT", description="what surrounds a picture in the (not transposed) convolutions: zeros or a mirror"
+        "CONSTANT", description="what surrounds an image in the (not transposed) convolutions: zeros or a mirror"
     )
     dropout: bool = Field(False, description="dropout of 0.5 in the decoder, at prediction too (the paper's noise)")
     skip_connections: bool = Field(True, description="U-Net; false: the paper's encoder-decoder")
@@ -131,7 +131,7 @@ class TrainSettings(GeneratorSettings):
     beta1: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="Adam's decay of the first moment")
     beta2: Annotated[float, Field(ge=0, lt=1)] = Field(0.999, description="Adam's decay of the second moment")
     batch_size: Positive = Field(1, description="pairs a step on each worker")
-    load_size: Positive = Field(286, description="training pictures are enlarged to this before the random crop")
+    load_size: Positive = Field(286, description="training images are enlarged to this before the random crop")
     train_pic_size: Positive = Field(256, description="width and height that training sees, in pixels")
     lambda_gan: NotNegative = Field(0.5, description="weight of the generator's adversarial loss (the paper: 1)")
     lambda_dis: NotNegative = Field(0.5, description="weight of the discriminator's loss")
@@ -141,7 +141,7 @@ class TrainSettings(GeneratorSettings):
     )
     d_ndf: Positive = Field(64, description="filters of the discriminator's first convolution")
     d_layers: Annotated[int, Field(ge=0, le=6)] = Field(
-        3, description="PatchGAN's inner layers: 0, 1, 3, 5 judge patches of 1, 16, 70, 286 pixels"
+        3, description="PatchGAN's inner layers: 0, 1, 3, 5 classify patches of 1, 16, 70, 286 pixels"
     )
     conditional: bool = Field(True, description="the discriminator sees the input too; false: only the output")
     init_type: Literal["normal", "xavier", "constant"] = Field("normal", description="how weights start")
@@ -175,11 +175,11 @@ class TrainSettings(GeneratorSettings):
                 f"load_size ({self.load_size}) is smaller than train_pic_size ({self.train_pic_size}): "
                 "raise it, or set jitter: false"
             )
-        # each strided layer halves the picture, each of the last two takes a pixel from it
+        # each strided layer halves the image, each of the last two takes a pixel from it
         if self.d_layers and self.train_pic_size // 2**self.d_layers < 3:
             raise ValueError(
                 f"d_layers ({self.d_layers}) is too deep for train_pic_size ({self.train_pic_size}): "
-                f"nothing is left of pictures below {3 * 2**self.d_layers} pixels"
+                f"nothing is left of images below {3 * 2**self.d_layers} pixels"
             )
         if self.d_in_planes is None:
             # written out, as it always was in saved states; frozen for all others
@@ -258,7 +258,7 @@ def _check_size(key: str, size: int, g_layers: int) -> None:
     if size % 2**g_layers:
         raise ValueError(
             f"{key} ({size}) is no multiple of 2^g_layers ({2**g_layers}): "
-            f"the U-Net halves a picture g_layers ({g_layers}) times"
+            f"the U-Net halves an image g_layers ({g_layers}) times"
         )
 
 

@@ -46,10 +46,10 @@ def _once_each(values: list) -> list:
     return values
 
 
-def _grey_or_rgb(planes: int) -> int:
-    if planes not in (1, 3):
+def _grey_or_rgb(channels: int) -> int:
+    if channels not in (1, 3):
         raise ValueError("must be 1 (grey) or 3 (RGB)")
-    return planes
+    return channels
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
@@ -66,4 +66,4 @@ Seeds = Annotated[list[Seed], AfterValidator(_once_each)]
 Positive = Annotated[int, Field(ge=1)]
 Pairs = Annotated[int, Field(ge=1, le=MOST_PAIRS)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Planes = Annotated[int, AfterValidator(_grey_or_rgb)]
+Channels = Annotated[int, AfterValidator(_grey_or_rgb)]

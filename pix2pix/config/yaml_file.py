@@ -19,6 +19,6 @@ def check_yaml(path: Path) -> None:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8 (byte {error.start}): save it as UTF-8") from None
     except yaml.YAMLError as error:
-        raise InputError(f"{path}: is no YAML: {' '.join(str(error).split())}") from None
+        raise InputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
     except (ValueError, RecursionError):
         raise InputError(f"{path}: a part of it holds itself (&name, *name): write it out") from None

@@ -20,7 +20,7 @@ from typing import IO, Any, BinaryIO
 from pix2pix.system.checksum import record_of
 from pix2pix.system.errors import InputError
 
-LARGEST_FILE = 2**28  # bytes; what holds one picture is smaller, what is larger would fill the memory
+LARGEST_FILE = 2**28  # bytes; what holds one image is smaller, what is larger would fill the memory
 # bytes of a long name or of extended attributes, which tarfile reads into memory and searches in quadratic time
 LARGEST_HEADER = 2**14
 LARGEST_WINDOW = 2**28  # bytes of memory that an xz file may ask for; xz -9 takes a quarter of it
@@ -83,7 +83,7 @@ class _UnsoundError(Exception):
     """Why an archive cannot be read, in words that follow its name."""
 
 
-_SPARSE = _UnsoundError("holds a sparse file, which no picture is: pack it anew without --sparse")
+_SPARSE = _UnsoundError("holds a sparse file, which no image is: pack it anew without --sparse")
 
 
 class _Header(tarfile.TarInfo):
@@ -170,7 +170,7 @@ def _files(archive: Path, wanted: Wanted, refuse: Refuse) -> Iterator[tuple[Pure
                 if not member.isreg():
                     refuse(f"{member.name}: is a {_kind(member)}; only files and folders are taken")
                 elif member.size > LARGEST_FILE:
-                    refuse(f"{member.name}: is too large for a picture ({member.size:,} bytes)")
+                    refuse(f"{member.name}: is too large for an image ({member.size:,} bytes)")
                 elif wanted(path):
                     content = tar.extractfile(member)
                     assert content is not None  # of a plain file
@@ -219,7 +219,7 @@ def folder_files(folder: Path, wanted: Wanted, refuse: Refuse) -> Iterator[tuple
             elif not stat.S_ISREG(path.stat().st_mode):
                 refuse(f"{inside}: is neither a file nor a folder")
             elif path.stat().st_size > LARGEST_FILE:
-                refuse(f"{inside}: is too large for a picture ({path.stat().st_size:,} bytes)")
+                refuse(f"{inside}: is too large for an image ({path.stat().st_size:,} bytes)")
             else:
                 yield inside, path.read_bytes()
 
@@ -241,7 +241,7 @@ def _open_tar(stream: BinaryIO) -> tarfile.TarFile:
         # r|: never seeks, which in a compressed file would start over from its first byte
         return tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header)
     except tarfile.ReadError:
-        raise _UnsoundError("is no tar archive (.tar, .tar.gz, .tar.bz2, .tar.xz), or not whole") from None
+        raise _UnsoundError("is not a tar archive (.tar, .tar.gz, .tar.bz2, .tar.xz), or not whole") from None
 
 
 def _inside(name: str, refuse: Refuse) -> PurePosixPath | None:
@@ -267,4 +267,4 @@ def _kind(member: tarfile.TarInfo) -> str:
 
 
 def _damaged(count: int, error: Exception) -> _UnsoundError:
-    return _UnsoundError(f"is cut short or damaged after {count} pictures ({error})")
+    return _UnsoundError(f"is cut short or damaged after {count} images ({error})")

@@ -167,7 +167,7 @@ def _try(address: str, output: Path, expected: Expected | None, patience: Patien
     if not (wrong := difference(digest, expected) or (None if expected else _unsound(output, check))):
         return digest
     forget(output)
-    raise FailedError(f"{wrong} (what came is deleted)", passing=resumed)
+    raise FailedError(f"{wrong} (partial file deleted)", passing=resumed)
 
 
 def _unsound(output: Path, check: Check) -> str | None:

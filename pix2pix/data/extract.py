@@ -1,4 +1,4 @@
-"""Paired pictures out of an archive or a folder: sorted into splits, checked and counted.
+"""Paired images out of an archive or a folder: sorted into splits, checked and counted.
 
 An archive may hold the splits under one top folder of any name, or directly:
 
@@ -26,7 +26,7 @@ IGNORED = (".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini")  # and ._*: what
 MOST_LINES = 50
 OTHER_SHAPE = 1.6  # an aspect ratio so many times another: a square in two is twice as narrow as halves that are square
 LONGEST_STEM = 200  # bytes; a prediction is named by it
-WAITING = 16  # pictures a thread that are read ahead of their check,
+WAITING = 16  # images a thread that are read ahead of their check,
 IN_MEMORY = 2**27  # and bytes that these hold together, where it is more than one
 MOST_NOTES = 10_000  # problems, or skipped folders, that are kept in memory
 
@@ -43,16 +43,16 @@ def extract(
     Args:
         source: a tar archive, or a folder that holds a folder for each split.
         output: the folder to make; one that is there is replaced.
-        splits: the splits that are taken and how many pairs each must have; None: any number but none.
+        splits: the splits that are taken and how many pairs each must have; None: at least one.
         sha256: the archive's checksum; without one, that recorded beside it counts, if there is one.
-        threads: pictures that are checked at the same time.
+        threads: images that are checked at the same time.
 
     Returns:
         the number of pairs in each split.
 
     Raises:
         InputError: with a line for each problem: a damaged archive; a member that leaves the
-            folder; a file that is no picture, truncated, too small or of odd width; two of one
+            folder; a file that is not an image, truncated, too small or of odd width; two of one
             name; a wrong number in a split; a full disk.
     """
     source, output = Path(source), Path(output)
@@ -65,8 +65,8 @@ def extract(
             (scratch / split).mkdir(parents=True)
         problems = sorter.problems
         try:
-            pictures = files(source, sorter.wanted, sorter.note)
-            _save_all(pictures, scratch, sorter, threads, output.parent.name)
+            images = files(source, sorter.wanted, sorter.note)
+            _save_all(images, scratch, sorter, threads, output.parent.name)
             problems += sorter.wrong_counts()
         except _HopelessError:
             pass  # the problems until here say enough
@@ -111,7 +111,7 @@ class _Sorter:
         if len(path.parts) > depth + 2:
             if path.parent not in self.nested:
                 self.nested.add(path.parent)
-                self.note(f"{path.parent}: is a folder within a split: pictures lie directly in their split")
+                self.note(f"{path.parent}: is a folder within a split: images lie directly in their split")
             return False
         self._note_top(PurePosixPath(*path.parts[:depth]))
         return self._is_new(path, path.parts[depth])
@@ -139,9 +139,9 @@ class _Sorter:
             count = len(self.names[split])
             if not count:
                 folders = ", ".join(sorted({str(folder) for folder in self.skipped} - {"."})[:MOST_LINES])
-                yield f"split {split} has no pictures" + (f"; there are other folders: {folders}" if folders else "")
+                yield f"split {split} has no images" + (f"; there are other folders: {folders}" if folders else "")
             elif declared not in (None, count):
-                yield f"split {split} has {count} pictures, but {declared} are declared"
+                yield f"split {split} has {count} images, but {declared} are declared"
 
     def tell_skipped(self, source: Path) -> None:
         """Say which files were left out, folder by folder."""
@@ -150,7 +150,7 @@ class _Sorter:
             print(f"{source}: {files} skipped in {folder}: not within a declared split", file=sys.stderr)
 
     def tell_lone(self, source: Path) -> None:
-        """Say which pictures may be single ones: they can be halved, but the halves are of another shape."""
+        """Say which images may be single ones: they can be halved, but the halves are of another shape."""
         if not self.shapes:
             return
         usual = median(self.shapes.values())
@@ -160,19 +160,19 @@ class _Sorter:
             if max(shape / usual, usual / shape) > OTHER_SHAPE
         ]
         if usual < 1 / OTHER_SHAPE:
-            lines.insert(0, f"halves are {usual:.2f} times as wide as high: are these pairs A|B, or single pictures?")
+            lines.insert(0, f"halves are {usual:.2f} times as wide as high: are these pairs A|B, or single images?")
         for line in _shortened([f"{source}: {line}" for line in lines]):
             print(f"warning: {line}", file=sys.stderr)
 
 
 def _check_source(source: Path, output: Path, sha256: str | None) -> int | None:
-    """Refuse a source that cannot be one; returns about how many bytes its pictures take, if known."""
+    """Refuse a source that cannot be one; returns about how many bytes its images take, if known."""
     if source.is_dir():
         if sha256 is not None:
             raise InputError(f"{source}: is a folder, so it has no sha256: leave that out")
         here, there = source.resolve(), output.resolve()
         if here.is_relative_to(there) or there.is_relative_to(here):
-            raise InputError(f"{output}: must be apart from {source}, from which the pictures come")
+            raise InputError(f"{output}: must be apart from {source}, from which the images come")
         return None
     if not source.exists():
         raise InputError(f"{source}: there is no such file or folder")
@@ -181,9 +181,9 @@ def _check_source(source: Path, output: Path, sha256: str | None) -> int | None:
 
 
 def _save_all(
-    pictures: Iterator[tuple[PurePosixPath, bytes]], folder: Path, sorter: _Sorter, threads: int, title: str
+    images: Iterator[tuple[PurePosixPath, bytes]], folder: Path, sorter: _Sorter, threads: int, title: str
 ) -> None:
-    """Check and write each picture, several at a time, with as few of them in memory as that takes."""
+    """Check and write each image, several at a time, with as few of them in memory as that takes."""
     counts = [count for count in sorter.splits.values() if count is not None]
     total = sum(counts) if len(counts) == len(sorter.splits) else None
     pending: deque[tuple[PurePosixPath, int, Future]] = deque()
@@ -199,7 +199,7 @@ def _save_all(
                     sorter.shapes[path] = result
                 bar.update()
 
-        for path, data in pictures:
+        for path, data in images:
             finish(WAITING * threads - 1, max(0, IN_MEMORY - len(data)))
             pending.append((path, len(data), pool.submit(_save, data, folder / path.parent.name / path.name)))
         finish(0, 0)
@@ -208,12 +208,12 @@ def _save_all(
 def _save(data: bytes, target: Path) -> float | str:
     """Write a pair; returns the width of its halves over their height, or what is wrong with it.
 
-    What is no picture does not come onto the disk, however much of it there is.
+    What is not an image does not come onto the disk, however much of it there is.
     """
     try:
         width, height = half_size(data)
     except InputError as error:
-        return str(error).removeprefix("picture: ")
+        return str(error).removeprefix("image: ")
     target.write_bytes(data)
     return width / height
 

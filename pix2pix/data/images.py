@@ -1,4 +1,4 @@
-"""Pictures of every common kind, opened fully and turned to RGB in one defined way.
+"""Images of every common kind, opened fully and turned to RGB in one defined way.
 
 JPEG, PNG, WebP, BMP, TIFF and PPM (with PGM and PBM). What is 8-bit RGB already is exactly what
 Pillow decodes. The rest becomes 8-bit RGB so:
@@ -9,7 +9,7 @@ Pillow decodes. The rest becomes 8-bit RGB so:
 - an alpha channel or a transparent colour: laid over white.
 
 Of several frames or pages the first counts. A rotation noted by a camera (EXIF) is not applied:
-the published archives have none, and both halves of a pair are one picture of one orientation.
+the published archives have none, and both halves of a pair are one image of one orientation.
 """
 
 import io
@@ -25,26 +25,26 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM")
 MAX_PIXELS = 89_478_485  # a quarter of a gigabyte as RGB; Pillow's own limit, beyond which it warns
 SMALLEST_HALF = 2  # pixels, either way
 
-# a picture beyond the limit is an InputError here; Pillow's warning would only come before it
+# an image beyond the limit is an InputError here; Pillow's warning would only come before it
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 def open_rgb(source: str | Path | bytes, name: str | None = None) -> Image.Image:
-    """Open a picture, decode all of it and turn it to 8-bit RGB as the module's text defines.
+    """Open an image, decode all of it and turn it to 8-bit RGB as the module's text defines.
 
     Args:
         source: a file's path, or a file's content.
         name: what to call it in a message; by default its path.
 
     Returns:
-        a picture of mode RGB, in memory, with the width and height of the file's.
+        an image of mode RGB, in memory, with the width and height of the file's.
 
     Raises:
-        InputError: it is empty, truncated, no picture, of a kind without a conversion, or huge.
+        InputError: it is empty, truncated, no image, of a kind without a conversion, or huge.
         OSError: the file cannot be read.
     """
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    name = name or ("picture" if isinstance(source, bytes) else str(source))
+    name = name or ("image" if isinstance(source, bytes) else str(source))
     if not data:
         raise InputError(f"{name}: is empty (0 bytes)")
     try:
@@ -54,7 +54,7 @@ def open_rgb(source: str | Path | bytes, name: str | None = None) -> Image.Image
                 return _to_rgb(image)
             reason = f"is {image.width}x{image.height}: more than {MAX_PIXELS:,} pixels"
     except Image.UnidentifiedImageError:
-        reason = f"is no picture ({', '.join(FORMATS)}), or cut short"
+        reason = f"is not an image ({', '.join(FORMATS)}), or cut short"
     except Image.DecompressionBombError:
         reason = f"is more than {MAX_PIXELS:,} pixels"
     except Exception as error:  # decoders meet damage with whatever comes: ValueError, SyntaxError, struct.error, ...
@@ -69,7 +69,7 @@ def halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
         InputError: the width is odd, or a half is smaller than 2x2 pixels.
     """
     if wrong := _wrong_size(image):
-        raise InputError(f"picture: {wrong}")
+        raise InputError(f"image: {wrong}")
     middle = image.width // 2
     return image.crop((0, 0, middle, image.height)), image.crop((middle, 0, image.width, image.height))
 
@@ -78,11 +78,11 @@ def half_size(source: str | Path | bytes) -> tuple[int, int]:
     """Width and height in pixels of the halves of a file that can serve as a pair.
 
     Raises:
-        InputError: it cannot: `picture: is empty`, or whatever is wrong.
+        InputError: it cannot: `image: is empty`, or whatever is wrong.
     """
-    image = open_rgb(source, "picture")
+    image = open_rgb(source, "image")
     if wrong := _wrong_size(image):
-        raise InputError(f"picture: {wrong}")
+        raise InputError(f"image: {wrong}")
     return image.width // 2, image.height
 
 
@@ -103,9 +103,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise ValueError("floating-point pixels have no defined range")
     if image.has_transparency_data:
-        picture = image.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture).convert("RGB")
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
     return image.convert("RGB")
 
 

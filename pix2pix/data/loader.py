@@ -20,12 +20,12 @@ BATCHES_AHEAD = 8
 
 
 @dataclass(frozen=True)
-class EpochPlan:
+class EpochSample:
     """What an epoch does with each pair: a function of seed and epoch alone, so that any position can be resumed.
 
     Attributes, all int64 or bool of shape (pairs,), by position in the epoch:
         order: index of the record.
-        left, top: corner of the crop, in pixels of the enlarged picture.
+        left, top: corner of the crop, in pixels of the enlarged image.
         flip: whether the pair is mirrored.
     """
 
@@ -35,11 +35,11 @@ class EpochPlan:
     flip: np.ndarray
 
 
-def plan_epoch(pairs: int, epoch: int, settings: TrainSettings) -> EpochPlan:
+def sample_epoch(pairs: int, epoch: int, settings: TrainSettings) -> EpochSample:
     """Draw order, crops and flips of one epoch (numbered from 1)."""
     draw = np.random.default_rng((settings.seed, epoch))
     room = settings.load_size - settings.train_pic_size + 1 if settings.jitter else 1
-    return EpochPlan(
+    return EpochSample(
         order=draw.permutation(pairs),
         left=draw.integers(room, size=pairs),
         top=draw.integers(room, size=pairs),
@@ -61,50 +61,50 @@ def _decode_of(
     try:
         return decode(pair, direction)
     except InputError as error:
-        raise InputError(f"{place(files, number)}: {name}: {str(error).removeprefix('picture: ')}") from None
+        raise InputError(f"{place(files, number)}: {name}: {str(error).removeprefix('image: ')}") from None
 
 
 def augment(
-    picture: Image.Image, left: int, top: int, flip: bool, settings: TrainSettings, labels: bool = False
+    image: Image.Image, left: int, top: int, flip: bool, settings: TrainSettings, labels: bool = False
 ) -> Image.Image:
     """Enlarge to load_size, crop train_pic_size at (left, top), mirror; without jitter resize only."""
     size = settings.train_pic_size
     if settings.jitter:
-        picture = resize(picture, settings.load_size, labels).crop((left, top, left + size, top + size))
+        image = resize(image, settings.load_size, labels).crop((left, top, left + size, top + size))
     else:
-        picture = resize(picture, size, labels)
-    return ImageOps.mirror(picture) if flip else picture
+        image = resize(image, size, labels)
+    return ImageOps.mirror(image) if flip else image
 
 
-def resize(picture: Image.Image, size: int, labels: bool = False) -> Image.Image:
-    """The picture at size x size pixels, bicubic; untouched where it has that size.
+def resize(image: Image.Image, size: int, labels: bool = False) -> Image.Image:
+    """The image at size x size pixels, bicubic; untouched where it has that size.
 
     Of a label map the nearest pixel is taken: between two colours lies another class.
     """
     how = Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC
-    return picture if picture.size == (size, size) else picture.resize((size, size), how)
+    return image if image.size == (size, size) else image.resize((size, size), how)
 
 
-def to_array(picture: Image.Image, planes: int) -> np.ndarray:
-    """(planes, H, W) float32 in [-1, 1]; one plane is Pillow's luma."""
-    pixels = np.asarray(picture if planes == 3 else picture.convert("L"))
-    pixels = pixels.reshape(*pixels.shape[:2], planes).transpose(2, 0, 1)
-    # one pass that converts, scales and lays the planes out, one that shifts
+def to_array(image: Image.Image, channels: int) -> np.ndarray:
+    """(channels, H, W) float32 in [-1, 1]; one channel is Pillow's luma."""
+    pixels = np.asarray(image if channels == 3 else image.convert("L"))
+    pixels = pixels.reshape(*pixels.shape[:2], channels).transpose(2, 0, 1)
+    # one pass that converts, scales and lays the channels out, one that shifts
     array = np.multiply(pixels, np.float32(1 / 127.5), out=np.empty(pixels.shape, np.float32))
     array -= 1
     return array
 
 
 def to_pixels(output: np.ndarray) -> np.ndarray:
-    """A network's (planes, H, W) in [-1, 1] as (H, W, 3) uint8, rounded to the nearest."""
+    """A network's (channels, H, W) in [-1, 1] as (H, W, 3) uint8, rounded to the nearest."""
     pixels = np.clip(np.rint((output.transpose(1, 2, 0) + 1) * 127.5), 0, 255).astype(np.uint8)
     return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)
 
 
 def batches(
-    files: list[Path], plan: EpochPlan, positions: list[list[int]], settings: TrainSettings
+    files: list[Path], plan: EpochSample, positions: list[list[int]], settings: TrainSettings
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield x, y, each (N, planes, S, S) float32 in [-1, 1], for each list of positions in the epoch.
+    """Yield x, y, each (N, channels, S, S) float32 in [-1, 1], for each list of positions in the epoch.
 
     Pairs are decoded in threads (Pillow lets go of Python's lock), some batches ahead of the one asked for.
     """

@@ -1,11 +1,11 @@
-"""MindRecord files of paired pictures.
+"""MindRecord files of paired images.
 
-Column layout, one record a pair, in the order of the names:
-    name  string  the picture's file name without its ending
-    pair  bytes   the A|B picture's file as published, byte for byte (A left, B right)
+Column layout, one record per pair, in the order of the names:
+    name  string  the image's file name without its ending
+    pair  bytes   the A|B image's file as published, byte for byte (A left, B right)
 
 A published JPEG stays a JPEG: the file is less than half the size of lossless halves and is
-read faster, and what is decoded is by construction what Pillow decodes from the picture.
+read faster, and what is decoded is by construction what Pillow decodes from the image.
 """
 
 import errno
@@ -28,22 +28,22 @@ from pix2pix.system.files import natural_order, scratch_folder, sync
 from pix2pix.system.progress import Progress
 
 SCHEMA = {"name": {"type": "string"}, "pair": {"type": "bytes"}}
-HEADER = 2**24  # bytes of every MindRecord file before its first picture
+HEADER = 2**24  # bytes of every MindRecord file before its first image
 SPARE = 2**26  # bytes; more than MindRecord ever writes, or demands to be free, at once
 
 
 def split_files(folder: Path, shard: int = 1, shards: int = 1) -> list[Path]:
-    """The pictures of a split that belong to shard `shard` of `shards` (from 1), in the order of the names."""
+    """The images of a split that belong to shard `shard` of `shards` (from 1), in the order of the names."""
     files = sorted(folder.iterdir(), key=lambda file: natural_order(file.stem))
     first, last = (len(files) * part // shards for part in (shard - 1, shard))
     return files[first:last]
 
 
 def write_records(files: list[Path], path: Path) -> None:
-    """Write the pictures to `path` and `path`.db, both whole or not at all, and read them back.
+    """Write the images to `path` and `path`.db, both whole or not at all, and read them back.
 
     Raises:
-        InputError: what is read back differs from the pictures, or the disk is full.
+        InputError: what is read back differs from the images, or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     needed = sum(file.stat().st_size for file in files) + HEADER
@@ -61,7 +61,7 @@ def write_records(files: list[Path], path: Path) -> None:
 
 
 def _write(files: list[Path], path: Path) -> dict[str, int]:
-    """Write the pictures and the index; returns a checksum of each by name."""
+    """Write the images and the index; returns a checksum of each by name."""
     checksums = {}
     writer = FileWriter(str(path), shard_num=1, overwrite=True)
     writer.add_schema(SCHEMA, "A|B pairs as published")
@@ -204,7 +204,7 @@ def _check_files(path: Path) -> None:
         if start[4:] == bytes(4) + b"{":
             raise InputError(f"{path}: its index {index.name} is missing: put it there, or delete {path} to make both")
     raise InputError(
-        f"{path}: is no MindRecord file; put A|B pictures in FOLDER/test/, run `python scripts/mindrecord.py "
+        f"{path}: is not a MindRecord file; put A|B images in FOLDER/test/, run `python scripts/mindrecord.py "
         "FOLDER test.mindrecord --split test`, and give test.mindrecord"
     )
 

@@ -73,7 +73,7 @@ def draw_labels(parts: list[Part], size: int) -> np.ndarray:
 def write_demo(path: str | Path, train: int = 96, val: int = 16, seed: int = 0, size: int = 128) -> None:
     """Draw a dataset and pack it as demo/{train,val}/{1,2,...}.jpg, photo left and labels right.
 
-    The same arguments give the same bytes. Picture n of a split does not depend on how many there
+    The same arguments give the same bytes. Image n of a split does not depend on how many there
     are. The archive appears whole or not at all.
 
     Raises:
@@ -94,16 +94,16 @@ def write_demo(path: str | Path, train: int = 96, val: int = 16, seed: int = 0, 
                 rng = np.random.default_rng((seed, number_of_split, number))
                 # as many of each kind, in an order without a short period, so that every n-th shows all
                 kind = KINDS[(number + number // len(KINDS)) % len(KINDS)]
-                picture = np.concatenate(draw_pair(kind, rng, size), axis=1)
-                add_picture(archive, f"demo/{split}/{number}.jpg", picture)
+                image = np.concatenate(draw_pair(kind, rng, size), axis=1)
+                add_image(archive, f"demo/{split}/{number}.jpg", image)
                 progress.update()
 
 
-def add_picture(archive: tarfile.TarFile, name: str, picture: np.ndarray) -> None:
-    """Put an uint8 (height, width, 3) picture into an open archive as a JPEG of a fixed date and owner."""
+def add_image(archive: tarfile.TarFile, name: str, image: np.ndarray) -> None:
+    """Put an uint8 (height, width, 3) image into an open archive as a JPEG of a fixed date and owner."""
     content = io.BytesIO()
     # full colour resolution: labels are told apart by colour alone
-    Image.fromarray(picture).save(content, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    Image.fromarray(image).save(content, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode = len(content.getvalue()), 0o644
     content.seek(0)

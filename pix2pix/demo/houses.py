@@ -51,7 +51,7 @@ def choose_look(kind: str, rng: np.random.Generator) -> Look:
 
 
 def plan_facade(kind: str, rng: np.random.Generator) -> list[Part]:
-    """The parts of one house, from back to front; boxes in units, all inside the picture."""
+    """The parts of one house, from back to front; boxes in units, all inside the image."""
     x0, x1 = rng.uniform(6, 17), UNITS - rng.uniform(6, 17)
     storeys = int(rng.integers(3, 6))
     y0 = {3: 41, 4: 34, 5: 28}[storeys] + rng.uniform(-4, 4)

@@ -1,8 +1,8 @@
 """How the parts of a drawn facade look in its photo.
 
 A painter takes the canvas, the part, the facade's look and a random generator, and paints what a
-label of that kind stands for. The light comes from straight above, so that a mirrored picture is
-as true as the picture.
+label of that kind stands for. The light comes from straight above, so that a mirrored image is
+as true as the image.
 """
 
 from collections.abc import Callable

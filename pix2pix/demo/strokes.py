@@ -1,6 +1,6 @@
 """The strokes that drawn facades are painted with: shapes, shadows, materials and foliage.
 
-Lengths are in units: a picture is UNITS units wide, whatever its pixels.
+Lengths are in units: an image is UNITS units wide, whatever its pixels.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Points = list[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Canvas:
-    """An RGB picture under way and its scale in pixels a unit."""
+    """An RGB image under way and its scale in pixels a unit."""
 
     image: Image.Image
     scale: float

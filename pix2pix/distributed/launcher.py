@@ -35,7 +35,7 @@ ENVIRONMENT = {"GLOG_v": "3", "MS_CPU_COMM_OP_TIMEOUT": "3600", "MS_NODE_TIMEOUT
 
 @dataclass(frozen=True)
 class Node:
-    """One machine's part of a training: the how manieth machine it is, and where the scheduler listens."""
+    """One machine's part of a training: the index of this machine, and where the scheduler listens."""
 
     rank: int
     nodes: int

@@ -37,7 +37,7 @@ class Workers:
 
     @property
     def first(self) -> bool:
-        """Whether this is the worker that writes checkpoints, pictures, history and states."""
+        """Whether this is the worker that writes checkpoints, images, history and states."""
         return self.rank == 0
 
 
@@ -67,7 +67,7 @@ def steps_of_epoch(pairs: int, batch_size: int, workers: Workers) -> int:
     return math.ceil(pairs / (batch_size * workers.number))
 
 
-def share_of_step(step: int, pairs: int, batch_size: int, workers: Workers) -> tuple[list[int], float]:
+def part_of_step(step: int, pairs: int, batch_size: int, workers: Workers) -> tuple[list[int], float]:
     """What this worker reads at global step `step` (from 0) of an epoch, and what its mean counts there.
 
     A global step is batch_size x workers positions of the epoch; what is left for the last one is

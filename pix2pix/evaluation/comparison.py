@@ -1,4 +1,4 @@
-"""Runs of one task side by side: means, intervals over pictures or seeds, a plot of each metric."""
+"""Runs of one task side by side: means, intervals over images or seeds, a plot of each metric."""
 
 import math
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ class Row:
     @property
     def spread(self) -> str:
         """Over what the intervals are taken."""
-        return f"{len(self.runs)} seeds" if len(self.runs) > 1 else "pictures"
+        return f"{len(self.runs)} seeds" if len(self.runs) > 1 else "images"
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ EXPLAINED = {
     "predictions and targets, by torch-fidelity (TensorFlow's network and resizing to 299 pixels); lower is better; "
     f"biased upwards where n is below {FEATURES}: compare it at equal n only",
     "kid": "kernel inception distance (Binkowski et al. 2018): unbiased squared maximum mean discrepancy of the same "
-    f"features, cubic polynomial kernel; over {KID_SUBSET} pictures drawn 100 times, or over all where there are no "
+    f"features, cubic polynomial kernel; over {KID_SUBSET} images drawn 100 times, or over all where there are no "
     "more; lower is better, and it can fall below 0",
 }
 
 
 def measure(folder: Path, weights: Path, sha256: str, network: str = INCEPTION) -> dict[str, object]:
-    """FID and KID between the pictures in `folder`/prediction and their targets in `folder`/target.
+    """FID and KID between the images in `folder`/prediction and their targets in `folder`/target.
 
     Args:
         folder: a run's predictions: prediction/{name}.png for each target/{name}.png, 8-bit RGB.
@@ -32,7 +32,7 @@ def measure(folder: Path, weights: Path, sha256: str, network: str = INCEPTION) 
         n, and metrics: fid and kid, each with mean, std (KID: over the draws) and ci95 (none).
 
     Raises:
-        InputError: the extra is not installed, a picture is missing or too many, the weights are others.
+        InputError: the extra is not installed, an image is missing or too many, the weights are others.
     """
     verify(weights, sha256)
     if importlib.util.find_spec("torch_fidelity") is None:
@@ -46,7 +46,7 @@ def measure(folder: Path, weights: Path, sha256: str, network: str = INCEPTION) 
         raise InputError(f"{folder / kind / odd[0]}: the {kind} is missing; delete {folder} and predict again")
     n = len(names["target"])
     if n < 2:
-        raise InputError(f"{folder}: FID and KID need two pictures or more, not {n}")
+        raise InputError(f"{folder}: FID and KID need two images or more, not {n}")
     return {"n": n, "metrics": _distances(folder, n, weights, network)}
 
 

@@ -1,4 +1,4 @@
-"""How far predictions are from their targets: L1, PSNR and SSIM on 8-bit pictures, classes of label maps."""
+"""How far predictions are from their targets: L1, PSNR and SSIM on 8-bit images, classes of label maps."""
 
 import csv
 import math
@@ -19,16 +19,16 @@ Summary = dict[str, float | list[float] | None]
 SSIM_SETTINGS = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
 EXPLAINED = {
     "l1": "mean absolute difference of 8-bit levels (0 to 255) over pixels and channels; lower is better",
-    "psnr": "peak signal-to-noise ratio in dB, peak 255; identical pictures have inf; higher is better",
+    "psnr": "peak signal-to-noise ratio in dB, peak 255; identical images have inf; higher is better",
     "ssim": "structural similarity (Wang et al. 2004: Gaussian window of sigma 1.5, K1 0.01, K2 0.03), "
     "mean over pixels and RGB channels, at most 1; higher is better",
-    "ci95": "95 % interval of the mean over pictures: Student's t with n - 1 degrees of freedom; scores of label "
-    "maps: the same over the jackknife's pseudovalues, a picture left out at a time (Tukey 1958)",
+    "ci95": "95 % interval of the mean over images: Student's t with n - 1 degrees of freedom; scores of label "
+    "maps: the same over the jackknife's pseudovalues, an image left out at a time (Tukey 1958)",
 }
 
 
 def compare(prediction: np.ndarray, target: np.ndarray) -> dict[str, float]:
-    """L1, PSNR and SSIM of two pictures, (H, W, 3) uint8, at least 11 pixels high and wide."""
+    """L1, PSNR and SSIM of two images, (H, W, 3) uint8, at least 11 pixels high and wide."""
     difference = np.abs(prediction.astype(np.int16) - target)
     identical = not difference.any()
     return {
@@ -46,8 +46,8 @@ def read_prediction(folder: Path, name: str, size: int) -> np.ndarray:
     """
     path = folder / "prediction" / f"{name}.png"
     try:
-        with Image.open(path) as picture:
-            pixels = np.asarray(picture.convert("RGB"))
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB"))
     except OSError as error:
         wrong = "missing" if isinstance(error, FileNotFoundError) else "damaged"
         raise InputError(f"{path}: the prediction is {wrong}; delete {folder} and predict again") from None
@@ -73,9 +73,9 @@ def half_width(values: np.ndarray) -> float:
 
 
 def summarise_labels(matrices: np.ndarray) -> dict[str, Summary]:
-    """Scores of label maps over all pictures, (N, C, C + 1) confusion matrices, with 95 % jackknife intervals.
+    """Scores of label maps over all images, (N, C, C + 1) confusion matrices, with 95 % jackknife intervals.
 
-    The pixels of all pictures are counted together; the jackknife leaves out whole pictures.
+    The pixels of all images are counted together; the jackknife leaves out whole images.
     """
     total, n = matrices.sum(0), len(matrices)
     without = [label_scores(total - matrix) for matrix in matrices]
@@ -98,11 +98,11 @@ def write_metrics(
     csv_path: Path,
     json_path: Path,
 ) -> None:
-    """metrics.csv, a row a picture, and metrics.json: n, mean, standard deviation, interval and facts.
+    """metrics.csv, one row per image, and metrics.json: n, mean, standard deviation, interval and facts.
 
     Args:
-        rows: name, l1, psnr, ssim of each picture.
-        matrices: where pictures are label maps, the confusion matrix of each (see labels.confusion).
+        rows: name, l1, psnr, ssim of each image.
+        matrices: where images are label maps, the confusion matrix of each (see labels.confusion).
         ceilings: the same of perfect predictions (see labels.ceiling).
         facts: what the scores hold for (run, dataset, split, direction, ...), put before them.
     """

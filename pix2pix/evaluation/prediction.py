@@ -1,4 +1,4 @@
-"""Predictions of a trained generator over a split, as pictures."""
+"""Predictions of a trained generator over a split, as images."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,9 +23,9 @@ RESIZE = "each half to {0}x{0} pixels, {1} (Pillow), whatever its shape; none wh
 def generate(
     settings: PredictSettings, ckpt: Path, files: list[Path]
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield name, input, prediction and target of every pair, pictures (S, S, 3) uint8.
+    """Yield name, input, prediction and target of every pair, images (S, S, 3) uint8.
 
-    One picture at a time, normalised by its own statistics as in training (Isola et al. 2017, section 3.4).
+    One image at a time, normalised by its own statistics as in training (Isola et al. 2017, section 3.4).
 
     Raises:
         InputError: the checkpoint is damaged or of another network, or the records are damaged.
@@ -35,7 +35,7 @@ def generate(
     forward = compile_forward(generator)
     labels = settings.target_palette is not None
     for number, (name, x, y) in enumerate(whole_pairs(files, settings.val_pic_size, settings.direction, labels)):
-        generator.draw_dropout(settings.seed, number)
+        generator.sample_dropout(settings.seed, number)
         batch = to_array(Image.fromarray(x), settings.g_in_planes)[np.newaxis]
         yield name, x, to_pixels(forward(ms.Tensor(batch)).asnumpy()[0]), y
 
@@ -67,4 +67,4 @@ def mode_of(settings: PredictSettings) -> str:
     """How the generator runs at prediction, in words."""
     statistics = "instance" if settings.norm == "instance" else "batch"
     noise = f"dropout on (seed {settings.seed})" if settings.dropout else "no dropout"
-    return f"{statistics} statistics of each picture alone, as in training; {noise}"
+    return f"{statistics} statistics of each image alone, as in training; {noise}"

@@ -62,7 +62,7 @@ def _differences(entry: dict, comparison: Comparison) -> list[str]:
     """Where the protocol of a published number is not that of the comparison, in words."""
     task = comparison.task
     here = {"split": task["predict_split"], "n": comparison.rows[0].runs[0]["n"], "size": task["val_pic_size"]}
-    names = {"split": "split", "n": "number of pictures", "size": "width in pixels"}
+    names = {"split": "split", "n": "number of images", "size": "width in pixels"}
     differences = [f"{names[key]} {entry[key]}, here {here[key]}" for key in names if entry[key] != here[key]]
     missing = [TITLES[metric] for metric in entry["metrics"] if metric not in comparison.metrics]
     return differences + [f"{name} was not measured here" for name in missing]

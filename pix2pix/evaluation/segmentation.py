@@ -56,7 +56,7 @@ EXPLAINED = {
     "class_accuracy": "the same for each class of the target, then the mean over the classes that occur in the targets",
     "class_iou": "intersection over union of each class, mean over the classes that occur in targets or predictions",
     "classes": "the nearest colour of the palette (Euclidean in RGB) tells a pixel's class; one count of pixels over "
-    f"all pictures; evaluated are {len(CLASSES)} classes: {', '.join(CLASSES)}; a pixel is left out where its target "
+    f"all images; evaluated are {len(CLASSES)} classes: {', '.join(CLASSES)}; a pixel is left out where its target "
     f"is none of them: {', '.join(IGNORED)}; a prediction that is none of them is wrong",
     "ceilings": "what a perfect prediction would score: targets stored as JPEG have wrong colours at the edges of "
     "classes, which count as mistakes. An estimate: each target's classes, freed of specks by a majority over "
@@ -65,14 +65,14 @@ EXPLAINED = {
 }
 
 
-def classify(picture: np.ndarray) -> np.ndarray:
+def classify(image: np.ndarray) -> np.ndarray:
     """The index of the nearest palette colour of each pixel: (H, W, 3) uint8 to (H, W) int, classes before ignored."""
-    colours, where = np.unique(picture.reshape(-1, 3), axis=0, return_inverse=True)
-    return KDTree(COLOURS).query(colours)[1][where.reshape(picture.shape[:2])]
+    colours, where = np.unique(image.reshape(-1, 3), axis=0, return_inverse=True)
+    return KDTree(COLOURS).query(colours)[1][where.reshape(image.shape[:2])]
 
 
 def confusion(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Count pixels by class: two pictures (H, W, 3) uint8 to (19, 20) int64, rows targets, columns predictions.
+    """Count pixels by class: two images (H, W, 3) uint8 to (19, 20) int64, rows targets, columns predictions.
 
     The last column counts pixels that are predicted as something that is not evaluated.
     """
@@ -87,7 +87,7 @@ def ceiling(pair: bytes, direction: Direction) -> np.ndarray:
     """The confusion matrix of a perfect prediction and the target as JPEG stores it (see EXPLAINED): (19, 20) int64.
 
     Args:
-        pair: the picture's file, A left and B right.
+        pair: the image's file, A left and B right.
         direction: says which half is the target.
     """
     left, right = halves(open_rgb(pair))

@@ -10,7 +10,7 @@ PADDED = ((0, 0), (0, 0), (1, 1), (1, 1))
 
 
 class InstanceNorm(nn.Cell):
-    """Each channel of each picture to mean 0 and variance 1, without learnt parameters.
+    """Each channel of each image to mean 0 and variance 1, without learnt parameters.
 
     MindSpore's own layer runs on GPU and Ascend alone.
     """
@@ -35,14 +35,14 @@ class LeakyReLU(nn.Cell):
 
 
 class PatchLogits(nn.Cell):
-    """A 4x4 convolution to one plane: one filter leaves a CPU's matrix multiply nothing to share.
+    """A 4x4 convolution to one channel: one filter leaves a CPU's matrix multiply nothing to share.
 
-    So each of the 16 taps becomes a plane by a 1x1 convolution, and a fixed convolution shifts and adds them.
+    So each of the 16 taps becomes a channel by a 1x1 convolution, and a fixed convolution shifts and adds them.
     """
 
-    def __init__(self, planes: int, padding: int, bias: bool):
+    def __init__(self, channels: int, padding: int, bias: bool):
         super().__init__()
-        self.weight = ms.Parameter(ms.Tensor(np.zeros((1, planes, 4, 4), np.float32)))
+        self.weight = ms.Parameter(ms.Tensor(np.zeros((1, channels, 4, 4), np.float32)))
         self.bias = ms.Parameter(ms.Tensor(np.zeros(1, np.float32))) if bias else None
         self.shifts = ms.Tensor(np.eye(16, dtype=np.float32).reshape(1, 16, 4, 4))
         self.padding = padding
@@ -57,13 +57,13 @@ class PureBatchNorm(nn.BatchNorm2d):
     """Batch normalisation by the statistics of the batch that leaves its moving statistics as they are.
 
     The compiler may then work it out once where it is asked for twice on the same values: that is how
-    both losses share the discriminator's forward pass on the generated picture.
+    both losses share the discriminator's forward pass on the generated image.
     """
 
-    def __init__(self, planes: int):
-        super().__init__(planes, use_batch_statistics=True)
+    def __init__(self, channels: int):
+        super().__init__(channels, use_batch_statistics=True)
         # kernels write moving statistics here, nothing reads them
-        self.unread = ms.Tensor(np.zeros(planes, np.float32)), ms.Tensor(np.zeros(planes, np.float32))
+        self.unread = ms.Tensor(np.zeros(channels, np.float32)), ms.Tensor(np.zeros(channels, np.float32))
         self.pure = ops.BatchNorm(is_training=True, epsilon=self.eps)
         # without these MindSpore takes it for an operation with effects, which happens as often as it is written
         self.pure.add_prim_attr("side_effect_mem", False)
@@ -73,74 +73,74 @@ class PureBatchNorm(nn.BatchNorm2d):
         return self.pure(x, self.gamma, self.beta, *self.unread)[0]
 
 
-def norm_layer(norm: str, planes: int, pure: bool = False) -> nn.Cell:
+def norm_layer(norm: str, channels: int, pure: bool = False) -> nn.Cell:
     """Normalisation by the statistics of the batch at hand, in training and at prediction."""
     if norm == "instance":
         return InstanceNorm()
-    return PureBatchNorm(planes) if pure else nn.BatchNorm2d(planes, use_batch_statistics=True)
+    return PureBatchNorm(channels) if pure else nn.BatchNorm2d(channels, use_batch_statistics=True)
 
 
-def empty_rows(pictures: int, size: int) -> int:
-    """Rows of zeros after each picture where they are folded into one, at the smaller size of a layer; 0: not folded.
+def empty_rows(images: int, size: int) -> int:
+    """Rows of zeros after each image where they are folded into one, at the smaller size of a layer; 0: not folded.
 
     oneDNN multiplies transposed matrices of few columns (up to some 280, a column a pixel) without
-    rearranging them, at half the speed; and small pictures one by one, each time with all weights.
-    One picture of 16 x 16 has columns enough with two rows more.
+    rearranging them, at half the speed; and small images one by one, each time with all weights.
+    One image of 16 x 16 has columns enough with two rows more.
     """
     if size > 16:
         return 0
-    return 1 if pictures > 1 else 2 * (size == 16)
+    return 1 if images > 1 else 2 * (size == 16)
 
 
 def fold(x: ms.Tensor, rows: int) -> ms.Tensor:
-    """All pictures (N, C, H, W) one below the other, `rows` of zeros after each: (1, C, N (H + rows), W)."""
-    n, planes, height, width = x.shape
+    """All images (N, C, H, W) one below the other, `rows` of zeros after each: (1, C, N (H + rows), W)."""
+    n, channels, height, width = x.shape
     # not ops.pad: its gradient gives the first call's values ever after
-    x = ops.concat((x, ops.zeros((n, planes, rows, width), x.dtype)), 2)
-    return x.transpose(1, 0, 2, 3).reshape(1, planes, n * (height + rows), width)
+    x = ops.concat((x, ops.zeros((n, channels, rows, width), x.dtype)), 2)
+    return x.transpose(1, 0, 2, 3).reshape(1, channels, n * (height + rows), width)
 
 
-def unfold(x: ms.Tensor, pictures: int, height: int) -> ms.Tensor:
-    """The first `height` rows of each of the pictures that lie one below the other: (N, C, height, W)."""
-    _, planes, _, width = x.shape
-    return x.reshape(planes, pictures, -1, width)[:, :, :height].transpose(1, 0, 2, 3)
+def unfold(x: ms.Tensor, images: int, height: int) -> ms.Tensor:
+    """The first `height` rows of each of the images that lie one below the other: (N, C, height, W)."""
+    _, channels, _, width = x.shape
+    return x.reshape(channels, images, -1, width)[:, :, :height].transpose(1, 0, 2, 3)
 
 
 class DownConvolution(nn.Conv2d):
-    """A 4x4 convolution of stride 2 with one pixel of zeros around: (N, planes, S, S) to (N, filters, S/2, S/2)."""
+    """A 4x4 convolution of stride 2 with one pixel of zeros around: (N, channels, S, S) to (N, filters, S/2, S/2)."""
 
-    def __init__(self, planes: int, filters: int, bias: bool):
-        super().__init__(planes, filters, 4, 2, pad_mode="pad", padding=1, has_bias=bias)
+    def __init__(self, channels: int, filters: int, bias: bool):
+        super().__init__(channels, filters, 4, 2, pad_mode="pad", padding=1, has_bias=bias)
         self.folds = ms.get_context("device_target") == "CPU"
 
     def construct(self, x):
-        pictures, half = x.shape[0], x.shape[2] // 2
-        rows = empty_rows(pictures, half) if self.folds and x.shape[2] % 2 == 0 else 0
-        return unfold(super().construct(fold(x, 2 * rows)), pictures, half) if rows else super().construct(x)
+        images, half = x.shape[0], x.shape[2] // 2
+        rows = empty_rows(images, half) if self.folds and x.shape[2] % 2 == 0 else 0
+        return unfold(super().construct(fold(x, 2 * rows)), images, half) if rows else super().construct(x)
 
 
 class UpConvolution(nn.Conv2dTranspose):
-    """Its transpose: (N, planes, S, S) to (N, filters, 2S, 2S)."""
+    """Its transpose: (N, channels, S, S) to (N, filters, 2S, 2S)."""
 
-    def __init__(self, planes: int, filters: int, bias: bool):
-        super().__init__(planes, filters, 4, 2, pad_mode="pad", padding=1, has_bias=bias)
+    def __init__(self, channels: int, filters: int, bias: bool):
+        super().__init__(channels, filters, 4, 2, pad_mode="pad", padding=1, has_bias=bias)
         self.folds = ms.get_context("device_target") == "CPU"
 
     def construct(self, x):
-        pictures, size = x.shape[0], x.shape[2]
-        rows = empty_rows(pictures, size) if self.folds else 0
-        return unfold(super().construct(fold(x, rows)), pictures, 2 * size) if rows else super().construct(x)
+        images, size = x.shape[0], x.shape[2]
+        rows = empty_rows(images, size) if self.folds else 0
+        return unfold(super().construct(fold(x, rows)), images, 2 * size) if rows else super().construct(x)
 
 
-def convolution(planes: int, filters: int, stride: int, norm: str, pad_mode: str) -> list[nn.Cell]:
+def convolution(channels: int, filters: int, stride: int, norm: str, pad_mode: str) -> list[nn.Cell]:
     """A 4x4 convolution with one pixel of padding, as layers; biased only under instance norm."""
     bias = norm == "instance"
     if pad_mode != "CONSTANT":
         padding = nn.Pad(paddings=PADDED, mode=pad_mode)
-        return [padding, nn.Conv2d(planes, filters, 4, stride, pad_mode="valid", has_bias=bias)]
+        return [padding, nn.Conv2d(channels, filters, 4, stride, pad_mode="valid", has_bias=bias)]
     if stride == 2:
-        return [DownConvolution(planes, filters, bias)]
-    return [WinogradConvolution(planes, filters, bias)]
+        return [DownConvolution(channels, filters, bias)]
+    return [WinogradConvolution(channels, filters, bias)]
 
 
 class Dropout(nn.Cell):

@@ -12,25 +12,25 @@ def adversarial_loss(logits: ms.Tensor, real: float) -> ms.Tensor:
 
 
 class Losses:
-    """The losses of one step, for a discriminator that may see the input beside the picture."""
+    """The losses of one step, for a discriminator that may see the input beside the image."""
 
     def __init__(self, discriminator: nn.Cell, settings: TrainSettings):
         self.discriminator = discriminator
         self.settings = settings
 
-    def judge(self, x: ms.Tensor, picture: ms.Tensor) -> ms.Tensor:
-        """Logits of the patches of `picture`, (N, 3, S, S), given the input x of the same shape."""
-        seen = ops.concat((x, picture), 1) if self.settings.conditional else picture
+    def classify(self, x: ms.Tensor, image: ms.Tensor) -> ms.Tensor:
+        """Logits of the patches of `image`, (N, 3, S, S), given the input x of the same shape."""
+        seen = ops.concat((x, image), 1) if self.settings.conditional else image
         return self.discriminator(seen)
 
     def of_discriminator(self, x: ms.Tensor, y: ms.Tensor, fake: ms.Tensor) -> ms.Tensor:
-        """lambda_dis x (loss on the generated picture + loss on the target), a scalar."""
-        generated = adversarial_loss(self.judge(x, fake), 0.0)
-        real = adversarial_loss(self.judge(x, y), 1.0)
+        """lambda_dis x (loss on the generated image + loss on the target), a scalar."""
+        generated = adversarial_loss(self.classify(x, fake), 0.0)
+        real = adversarial_loss(self.classify(x, y), 1.0)
         return self.settings.lambda_dis * (generated + real)
 
     def of_generator(self, x: ms.Tensor, y: ms.Tensor, fake: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor]:
         """The whole loss, then its parts before weighing: adversarial and L1 (mean absolute error), scalars."""
-        gan = adversarial_loss(self.judge(x, fake), 1.0)
+        gan = adversarial_loss(self.classify(x, fake), 1.0)
         l1 = ops.abs(fake - y).mean()
         return self.settings.lambda_gan * gan + self.settings.lambda_l1 * l1, gan, l1

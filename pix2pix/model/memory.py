@@ -11,11 +11,11 @@ from pix2pix.system.errors import InputError
 FLOAT = 4  # bytes
 COPIES = 4  # of each weight while it is trained: itself, its gradient and Adam's two moments
 PILLOW = 4  # bytes of an RGB pixel in Pillow's memory
-KERNEL = 16  # weights of a 4x4 convolution, for each pair of planes
+KERNEL = 16  # weights of a 4x4 convolution, for each pair of channels
 
 
 def training_memory(settings: TrainSettings, on_cpu: bool) -> dict[str, int]:
-    """Bytes that a worker needs at least, by the setting to lower; on another device those of its pictures alone."""
+    """Bytes that a worker needs at least, by the setting to lower; on another device those of its images alone."""
     key = "load_size" if settings.jitter else "train_pic_size"
     needed = {key: PILLOW * getattr(settings, key) ** 2}
     if on_cpu:
@@ -27,7 +27,7 @@ def training_memory(settings: TrainSettings, on_cpu: bool) -> dict[str, int]:
 
 
 def prediction_memory(settings: PredictSettings, on_cpu: bool) -> dict[str, int]:
-    """Bytes that a prediction needs at least, by the setting to lower; on another device those of a picture alone."""
+    """Bytes that a prediction needs at least, by the setting to lower; on another device those of an image alone."""
     needed = {"val_pic_size": PILLOW * settings.val_pic_size**2}
     if on_cpu:
         needed["g_ngf"] = FLOAT * _generator_weights(settings)
@@ -62,15 +62,15 @@ def _generator_weights(settings: GeneratorSettings) -> int:
     """Weights of the U-Net's convolutions (pix2pix.model.networks.Generator), without biases and norms."""
     filters, weights = _filters(settings), 0
     for level, inner in enumerate(filters):
-        planes, outer = (filters[level - 1],) * 2 if level else (settings.g_in_planes, settings.g_out_planes)
+        channels, outer = (filters[level - 1],) * 2 if level else (settings.g_in_planes, settings.g_out_planes)
         joined = 2 * inner if settings.skip_connections and level < settings.g_layers - 1 else inner
-        weights += KERNEL * (planes * inner + joined * outer)
+        weights += KERNEL * (channels * inner + joined * outer)
     return weights
 
 
 def _generator_outputs(settings: GeneratorSettings, size: int) -> Iterator[int]:
-    """Numbers that each convolution on the way down makes of a picture."""
-    return (planes * (size >> level + 1) ** 2 for level, planes in enumerate(_filters(settings)))
+    """Numbers that each convolution on the way down makes of an image."""
+    return (channels * (size >> level + 1) ** 2 for level, channels in enumerate(_filters(settings)))
 
 
 def _discriminator_weights(settings: TrainSettings) -> int:

@@ -26,16 +26,18 @@ from pix2pix.model.layers import (
 class UnetBlock(nn.Cell):
     """One level of the U-Net: down, the levels below, up; its input is joined to its output.
 
-    Maps (N, planes, H, W) to (N, outer + planes, H, W) with the skip connection, else to
+    Maps (N, channels, H, W) to (N, outer + channels, H, W) with the skip connection, else to
     (N, outer, H, W).
     """
 
-    def __init__(self, settings: GeneratorSettings, planes: int, inner: int, outer: int, below, drop, outermost=False):
+    def __init__(
+        self, settings: GeneratorSettings, channels: int, inner: int, outer: int, below, drop, outermost=False
+    ):
         super().__init__()
         bias = settings.norm == "instance"
         innermost = below is None
         joined = inner if innermost or not settings.skip_connections else 2 * inner
-        down = convolution(planes, inner, 2, settings.norm, settings.pad_mode)
+        down = convolution(channels, inner, 2, settings.norm, settings.pad_mode)
         up = [nn.ReLU(), UpConvolution(joined, outer, bias)]
         if outermost:
             layers = [*down, below, *up, nn.Tanh()]
@@ -57,7 +59,7 @@ class UnetBlock(nn.Cell):
 class Generator(nn.Cell):
     """U-Net of g_layers levels: (N, g_in_planes, S, S) to (N, g_out_planes, S, S), both in [-1, 1], float32.
 
-    With dropout, N is at most `batch` and S is `size`; `draw_dropout` is called before each forward pass.
+    With dropout, N is at most `batch` and S is `size`; `sample_dropout` is called before each forward pass.
     """
 
     def __init__(self, settings: GeneratorSettings, size: int, batch: int = 1):
@@ -78,7 +80,7 @@ class Generator(nn.Cell):
     def construct(self, x):
         return self.model(x)
 
-    def draw_dropout(self, *seed: int) -> None:
+    def sample_dropout(self, *seed: int) -> None:
         """New dropout masks, a function of the numbers given; nothing without dropout."""
         random = np.random.default_rng(seed)
         for dropout in self.dropouts:
@@ -88,9 +90,9 @@ class Generator(nn.Cell):
 class ConvNormReLU(nn.Cell):
     """A convolution, normalisation and LeakyReLU of the discriminator."""
 
-    def __init__(self, settings: TrainSettings, planes: int, filters: int, stride: int):
+    def __init__(self, settings: TrainSettings, channels: int, filters: int, stride: int):
         super().__init__()
-        layers = convolution(planes, filters, stride, settings.norm, settings.pad_mode)
+        layers = convolution(channels, filters, stride, settings.norm, settings.pad_mode)
         layers += [norm_layer(settings.norm, filters, pure=True), LeakyReLU(settings.alpha)]
         self.features = nn.SequentialCell(layers)
 
@@ -101,9 +103,9 @@ class ConvNormReLU(nn.Cell):
 class PixelConvNormReLU(nn.Cell):
     """The same with a 1x1 convolution, for the discriminator of single pixels."""
 
-    def __init__(self, settings: TrainSettings, planes: int, filters: int):
+    def __init__(self, settings: TrainSettings, channels: int, filters: int):
         super().__init__()
-        conv = nn.Conv2d(planes, filters, 1, has_bias=settings.norm == "instance")
+        conv = nn.Conv2d(channels, filters, 1, has_bias=settings.norm == "instance")
         norm = norm_layer(settings.norm, filters, pure=True)
         self.features = nn.SequentialCell([conv, norm, LeakyReLU(settings.alpha)])
 
@@ -114,22 +116,22 @@ class PixelConvNormReLU(nn.Cell):
 class Discriminator(nn.Cell):
     """PatchGAN: (N, d_channels, S, S) to a logit for each patch, (N, 1, P, P), float32.
 
-    d_layers 0, 1, 3 and 5 judge patches of 1, 16, 70 and 286 pixels (appendix 6.1.2).
+    d_layers 0, 1, 3 and 5 classify patches of 1, 16, 70 and 286 pixels (appendix 6.1.2).
     """
 
     def __init__(self, settings: TrainSettings):
         super().__init__()
-        planes, ndf = settings.d_channels, settings.d_ndf
+        channels, ndf = settings.d_channels, settings.d_ndf
         bias = settings.norm == "instance"
         if settings.d_layers == 0:
-            layers = [nn.Conv2d(planes, ndf, 1, has_bias=bias), LeakyReLU(settings.alpha)]
+            layers = [nn.Conv2d(channels, ndf, 1, has_bias=bias), LeakyReLU(settings.alpha)]
             layers += [PixelConvNormReLU(settings, ndf, 2 * ndf), nn.Conv2d(2 * ndf, 1, 1, has_bias=bias)]
         else:
-            layers = [*convolution(planes, ndf, 2, settings.norm, settings.pad_mode), LeakyReLU(settings.alpha)]
+            layers = [*convolution(channels, ndf, 2, settings.norm, settings.pad_mode), LeakyReLU(settings.alpha)]
             filters = ndf
             for layer in range(1, settings.d_layers + 1):
-                planes, filters = filters, ndf * min(2**layer, 8)
-                layers.append(ConvNormReLU(settings, planes, filters, 2 if layer < settings.d_layers else 1))
+                channels, filters = filters, ndf * min(2**layer, 8)
+                layers.append(ConvNormReLU(settings, channels, filters, 2 if layer < settings.d_layers else 1))
             if settings.pad_mode == "CONSTANT":
                 layers.append(PatchLogits(filters, 1, bias))
             else:

@@ -2,8 +2,8 @@
 
 In one dimension 3 neighbouring values of a 4-tap filter g over 6 inputs d are A ((G g) * (B d)): 6
 multiplications for 12. In two, all three matrices act on rows and columns: 36 for 144. The 36 products,
-summed over the planes, are 36 products of matrices, at which a processor is fastest. Worth it where
-pixels and planes are many enough to pay for the transforms.
+summed over the channels, are 36 products of matrices, at which a processor is fastest. Worth it where
+pixels and channels are many enough to pay for the transforms.
 """
 
 import mindspore as ms
@@ -15,7 +15,7 @@ INPUTS = OUTPUTS + TAPS - 1
 # of the sets of small numbers tried the one that rounds least; infinity is the sixth point
 POINTS = (0, 1, -1, 0.5, -2)
 CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
-# one picture of 16 x 16 loses by the transforms, four gain (docs/performance.md)
+# one image of 16 x 16 loses by the transforms, four gain (docs/performance.md)
 PIXELS_WORTH_IT = 1024
 
 
@@ -34,14 +34,14 @@ def transforms() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 class WinogradConvolution(nn.Conv2d):
-    """A 4x4 convolution of stride 1 with one pixel of zeros around: (N, planes, S, S) to (N, filters, S-1, S-1).
+    """A 4x4 convolution of stride 1 with one pixel of zeros around: (N, channels, S, S) to (N, filters, S-1, S-1).
 
-    On a CPU, for N S S of 1024 and more, worked out in tiles of 3x3 pixels from 6x6. In float32 that is
+    On a CPU, for N S S of 1024 and more, computed in tiles of 3x3 pixels from 6x6. In float32 that is
     2e-6 off the plain one, in relative norm.
     """
 
-    def __init__(self, planes: int, filters: int, bias: bool):
-        super().__init__(planes, filters, TAPS, 1, pad_mode="pad", padding=1, has_bias=bias)
+    def __init__(self, channels: int, filters: int, bias: bool):
+        super().__init__(channels, filters, TAPS, 1, pad_mode="pad", padding=1, has_bias=bias)
         self.on_cpu = ms.get_context("device_target") == "CPU"
         outputs, taps, inputs = (np.kron(matrix, matrix) for matrix in transforms())
         # the 6 rows and columns of a tile come as 3 that are its own and 3 of its neighbour
@@ -51,36 +51,36 @@ class WinogradConvolution(nn.Conv2d):
         )
 
     def construct(self, x):
-        pictures, planes, size, _ = x.shape
-        if not self.on_cpu or pictures * size * size < PIXELS_WORTH_IT:
+        images, channels, size, _ = x.shape
+        if not self.on_cpu or images * size * size < PIXELS_WORTH_IT:
             return super().construct(x)
         tiles = (size - 1 + OUTPUTS - 1) // OUTPUTS
         inputs = ops.matmul(self.of_inputs, overlapping_tiles(x, tiles))
         taps = ops.matmul(self.of_taps, self.weight.transpose(2, 3, 1, 0).reshape(TAPS * TAPS, -1))
         products = ops.BatchMatMul()(
-            inputs.reshape(INPUTS * INPUTS, -1, planes), taps.reshape(INPUTS * INPUTS, planes, -1)
+            inputs.reshape(INPUTS * INPUTS, -1, channels), taps.reshape(INPUTS * INPUTS, channels, -1)
         )
         values = ops.matmul(self.of_outputs, products.reshape(INPUTS * INPUTS, -1))
-        values = values.reshape(OUTPUTS, OUTPUTS, tiles, tiles, pictures, -1).transpose(4, 5, 2, 0, 3, 1)
-        values = values.reshape(pictures, -1, OUTPUTS * tiles, OUTPUTS * tiles)
+        values = values.reshape(OUTPUTS, OUTPUTS, tiles, tiles, images, -1).transpose(4, 5, 2, 0, 3, 1)
+        values = values.reshape(images, -1, OUTPUTS * tiles, OUTPUTS * tiles)
         # a slice written in brackets takes ten times as long
-        values = ops.slice(values, (0, 0, 0, 0), (pictures, values.shape[1], size - 1, size - 1))
+        values = ops.slice(values, (0, 0, 0, 0), (images, values.shape[1], size - 1, size - 1))
         return values if self.bias is None else values + self.bias.reshape(1, -1, 1, 1)
 
 
 def overlapping_tiles(x: ms.Tensor, tiles: int) -> ms.Tensor:
     """The 36 pixels of each of tiles x tiles tiles, three apart, of (N, C, S, S): (36, tiles tiles N C).
 
-    The first tile begins with the pixel of zeros before the picture. First the 9 pixels that are the
+    The first tile begins with the pixel of zeros before the image. First the 9 pixels that are the
     tile's own, then those of its neighbours to the right, below, and across.
     """
-    pictures, planes, size, _ = x.shape
+    images, channels, size, _ = x.shape
     after = OUTPUTS * (tiles + 1) - size - 1
     x = x.transpose(2, 3, 0, 1)
-    row, column = (size, pictures, planes), (1 + size + after, 1, pictures, planes)
+    row, column = (size, images, channels), (1 + size + after, 1, images, channels)
     x = ops.concat((ops.zeros((1, *row), x.dtype), x, ops.zeros((after, *row), x.dtype)), 0)
     x = ops.concat((ops.zeros(column, x.dtype), x, *[ops.zeros(column, x.dtype)] * after), 1)
-    x = x.reshape(tiles + 1, OUTPUTS, tiles + 1, OUTPUTS, pictures, planes).transpose(1, 3, 0, 2, 4, 5)
-    shape = (OUTPUTS, OUTPUTS, tiles, tiles, pictures, planes)
+    x = x.reshape(tiles + 1, OUTPUTS, tiles + 1, OUTPUTS, images, channels).transpose(1, 3, 0, 2, 4, 5)
+    shape = (OUTPUTS, OUTPUTS, tiles, tiles, images, channels)
     corners = [ops.slice(x, (0, 0, *corner, 0, 0), shape) for corner in CORNERS]
     return ops.concat(corners, 0).reshape(INPUTS * INPUTS, -1)

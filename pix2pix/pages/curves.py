@@ -23,13 +23,13 @@ def write_loss_curves(history: str | Path, path: str | Path) -> None:
     """Draw the losses over the epochs, one panel each, as a PNG.
 
     Args:
-        history: a CSV file with a row an epoch and the columns epoch, d_loss and g_loss, maybe
+        history: a CSV file with one row per epoch and the columns epoch, d_loss and g_loss, maybe
             also g_gan and g_l1 (before their weights), lr and seconds.
         path: the PNG; it appears whole or not at all.
 
     Raises:
         InputError: the history is damaged.
-        OSError: the history cannot be read or the picture cannot be written.
+        OSError: the history cannot be read or the image cannot be written.
     """
     epochs, losses = read_losses(Path(history))
     # a Figure of one's own, without pyplot: no window, no state shared with anyone

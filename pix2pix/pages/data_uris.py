@@ -1,4 +1,4 @@
-"""Pictures inside a page, so that it stands alone."""
+"""Images inside a page, so that it stands alone."""
 
 import base64
 import io
@@ -9,18 +9,18 @@ from PIL import Image
 
 
 def embed(data: bytes, kind: str) -> str:
-    """A data address of a picture's bytes; `kind` is png, jpeg or svg+xml."""
+    """A data address of an image's bytes; `kind` is png, jpeg or svg+xml."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def embed_picture(path: Path, widest: int) -> str:
-    """The picture as a JPEG of at most `widest` pixels either way; smaller ones keep their pixels, as PNG.
+def embed_image(path: Path, widest: int) -> str:
+    """The image as a JPEG of at most `widest` pixels either way; smaller ones keep their pixels, as PNG.
 
     Raises:
         OSError: it is missing or damaged.
     """
-    with Image.open(path) as picture:
-        small = picture.convert("RGB")
+    with Image.open(path) as image:
+        small = image.convert("RGB")
     buffer = io.BytesIO()
     if max(small.size) <= widest:
         small.save(buffer, "PNG")

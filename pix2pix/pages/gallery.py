@@ -23,10 +23,10 @@ def write_gallery(folder: str | Path, title: str, facts: dict[str, str], names: 
             and maybe grid.png, to which the page links.
         title: the heading, a run's name for example.
         facts: what else to know, by its name: settings, the checkpoint, the date.
-        names: the pictures' names without .png, at least one, in the order to show.
+        names: the images' names without .png, at least one, in the order to show.
 
     Raises:
-        OSError: the first picture is missing or the page cannot be written.
+        OSError: the first image is missing or the page cannot be written.
     """
     folder = Path(folder)
     with Image.open(folder / "prediction" / f"{names[0]}.png") as first:
@@ -41,7 +41,7 @@ def write_gallery(folder: str | Path, title: str, facts: dict[str, str], names: 
 
 
 def links(name: str) -> dict[str, str]:
-    """The relative addresses of a picture's three files."""
+    """The relative addresses of an image's three files."""
     # quoted whole: "a:b" would read as an address of scheme a, "a#b" and "a?b" would end early
     file = quote(os.fsencode(f"{name}.png"), safe="")
     return {kind: f"{kind}/{file}" for kind in KINDS}

@@ -1,4 +1,4 @@
-"""The grid picture: some inputs with their predictions and targets, side by side and labelled."""
+"""The grid image: some inputs with their predictions and targets, side by side and labelled."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,16 +27,16 @@ def write_grid(
     titles: tuple[str, str, str] = ("input", "prediction", "target"),
     limit: int = 8,
 ) -> None:
-    """Write a labelled PNG with one line a row: its name, then its three pictures.
+    """Write a labelled PNG with one line a row: its name, then its three images.
 
     Args:
-        rows: at least one (name, input, prediction, target); the pictures are uint8 of one shape
+        rows: at least one (name, input, prediction, target); the images are uint8 of one shape
             (height, width, 3). Of more than `limit` rows, that many evenly spread ones are shown.
         path: the PNG; it appears whole or not at all.
         titles: the headings of the three columns.
         limit: the most rows to show.
 
-    Pictures keep their pixels 1:1; those narrower than 128 pixels are enlarged by a whole factor,
+    Images keep their pixels 1:1; those narrower than 128 pixels are enlarged by a whole factor,
     each pixel becoming a square.
 
     Raises:
@@ -58,11 +58,11 @@ def write_grid(
     columns = [left + i * (width + GAP) for i in range(3)]
     for x, title in zip(columns, titles, strict=True):
         draw.text((x + width / 2, MARGIN + HEADING / 2 - 4), title, fill=INK, font=large, anchor="mm")
-    for i, (name, (_, *pictures)) in enumerate(zip(names, shown, strict=True)):
+    for i, (name, (_, *images)) in enumerate(zip(names, shown, strict=True)):
         y = MARGIN + HEADING + i * (height + GAP)
         draw.text((left - GAP - 4, y + height / 2), name, fill=FAINT, font=small, anchor="rm")
-        for x, picture in zip(columns, pictures, strict=True):
-            grid.paste(Image.fromarray(picture.repeat(factor, axis=0).repeat(factor, axis=1)), (x, y))
+        for x, image in zip(columns, images, strict=True):
+            grid.paste(Image.fromarray(image.repeat(factor, axis=0).repeat(factor, axis=1)), (x, y))
     with replacing(path) as scratch:
         grid.save(scratch, "PNG")
 

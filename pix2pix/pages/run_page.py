@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from pix2pix.evaluation.comparison import TITLES, rows_of
 from pix2pix.evaluation.fidelity import FEATURES
 from pix2pix.pages.curves import write_loss_curves
-from pix2pix.pages.data_uris import embed, embed_picture
+from pix2pix.pages.data_uris import embed, embed_image
 from pix2pix.pages.gallery import TEMPLATES
 from pix2pix.system.files import replacing
 
@@ -31,7 +31,7 @@ def describe_run(run: dict, settings: dict[str, str], history: Path | None, path
         scores=row.scores,
         titles=TITLES,
         settings=settings,
-        grid=embed_picture(run["folder"] / "predict" / "grid.png", WIDEST_GRID),
+        grid=embed_image(run["folder"] / "predict" / "grid.png", WIDEST_GRID),
         curves=embed_curves(history) if history else None,
         few=run["n"] < FEATURES and "fid" in run["metrics"],
     )
@@ -42,6 +42,6 @@ def describe_run(run: dict, settings: dict[str, str], history: Path | None, path
 def embed_curves(history: Path) -> str:
     """The loss curves as a data address."""
     with TemporaryDirectory() as folder:
-        picture = Path(folder) / "loss.png"
-        write_loss_curves(history, picture)
-        return embed(picture.read_bytes(), "png")
+        image = Path(folder) / "loss.png"
+        write_loss_curves(history, image)
+        return embed(image.read_bytes(), "png")

@@ -7,7 +7,7 @@ from pix2pix.evaluation.comparison import TITLES, Comparison, compare_runs, rows
 from pix2pix.evaluation.facts import Report, Scores
 from pix2pix.evaluation.fidelity import FEATURES
 from pix2pix.evaluation.published import published_for
-from pix2pix.pages.data_uris import embed_figure, embed_picture
+from pix2pix.pages.data_uris import embed_figure, embed_image
 from pix2pix.pages.gallery import TEMPLATES, readable
 from pix2pix.pages.grid import spread
 from pix2pix.pages.plots import draw_metric
@@ -37,9 +37,9 @@ def read_run(folder: Path, fidelity: bool) -> dict:
 
 
 def write_table(runs: list[dict], path: Path) -> None:
-    """summary.csv: a row a run, then a row for each group of several seeds.
+    """summary.csv: one row per run, then a row for each group of several seeds.
 
-    Of each metric the mean, standard deviation and 95 % interval: over the pictures for a run, over
+    Of each metric the mean, standard deviation and 95 % interval: over the images for a run, over
     the seeds for a group (column `interval_over`).
     """
     metrics = [name for name in TITLES if any(name in run["metrics"] for run in runs)]
@@ -91,7 +91,7 @@ def _section(comparison: Comparison, published: dict) -> dict[str, object]:
 
 
 def examples(comparison: Comparison) -> list[dict[str, object]]:
-    """Some pictures of the split: input, target, and what each row (of several seeds, the first) made of it."""
+    """Some images of the split: input, target, and what each row (of several seeds, the first) made of it."""
     folders = {row.name: row.runs[0]["folder"] / "predict" for row in comparison.rows}
     first = next(iter(folders.values()))
     names = sorted((file.stem for file in (first / "target").glob("*.png")), key=natural_order)
@@ -99,6 +99,6 @@ def examples(comparison: Comparison) -> list[dict[str, object]]:
     for name in (names[i] for i in spread(len(names), EXAMPLES)):
         files = {what: first / what / f"{name}.png" for what in ("input", "target")}
         files |= {row: folder / "prediction" / f"{name}.png" for row, folder in folders.items()}
-        pictures = {what: embed_picture(file, THUMBNAIL) for what, file in files.items()}
-        shown.append({"name": readable(name), "pictures": pictures})
+        images = {what: embed_image(file, THUMBNAIL) for what, file in files.items()}
+        shown.append({"name": readable(name), "images": images})
     return shown

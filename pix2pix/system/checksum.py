@@ -29,7 +29,7 @@ def expected_of(path: Path, sha256: str | None) -> Expected | None:
     """What `path` must be: as configured in `sha256`, or else as recorded beside it; None: not known.
 
     Raises:
-        InputError: `sha256` or the record is no checksum.
+        InputError: `sha256` or the record is not a checksum.
     """
     record = record_of(path)
     if sha256 is not None:
@@ -104,5 +104,7 @@ def copy_checked(source: Path, path: Path) -> None:
 
 def _valid(digest: str, where: str) -> str:
     if not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
-        raise InputError(f"{where}: {digest!r} is no SHA-256 checksum (64 hexadecimal digits): correct or delete it")
+        raise InputError(
+            f"{where}: {digest!r} is not an SHA-256 checksum (64 hexadecimal digits): correct or delete it"
+        )
     return digest.lower()

@@ -28,7 +28,7 @@ SECONDS_BETWEEN_LOOKS = 1.0
 
 @dataclass(frozen=True)
 class Folders:
-    """Where training writes: checkpoints, a picture an epoch, loss curves, and what it resumes from."""
+    """Where training writes: checkpoints, one image per epoch, loss curves, and what it resumes from."""
 
     ckpt: Path
     fakeimg: Path
@@ -37,7 +37,7 @@ class Folders:
 
     @property
     def history(self) -> Path:
-        """The losses, a row an epoch."""
+        """The losses, one row per epoch."""
         return self.loss_show.parent / "history.csv"
 
     @property

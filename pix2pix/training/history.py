@@ -1,4 +1,4 @@
-"""The losses of a training, a row an epoch, with its scores on held-out pairs if there are any."""
+"""The losses of a training, one row per epoch, with its scores on held-out pairs if there are any."""
 
 import csv
 from pathlib import Path
@@ -12,7 +12,7 @@ History = list[dict[str, int | float]]
 
 
 def write_history(history: History, path: Path) -> None:
-    """history.csv: a row an epoch with its learning rate, mean losses, seconds, and scores on val/ if there are any."""
+    """Write history.csv: one row per epoch with learning rate, mean losses, seconds, and scores on val/ if measured."""
     measured = any(column in row for row in history for column in SCORE_COLUMNS)
     with replacing(path) as scratch, open(scratch, "w", newline="") as file:
         writer = csv.DictWriter(file, LOSS_COLUMNS + SCORE_COLUMNS * measured)

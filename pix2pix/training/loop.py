@@ -14,9 +14,9 @@ import mindspore as ms
 import numpy as np
 
 from pix2pix.config.settings import TrainSettings, WhereSettings
-from pix2pix.data.loader import batches, plan_epoch, to_pixels
+from pix2pix.data.loader import batches, sample_epoch, to_pixels
 from pix2pix.data.records import count
-from pix2pix.distributed.workers import Workers, broadcast, broadcast_parameters, share_of_step, steps_of_epoch
+from pix2pix.distributed.workers import Workers, broadcast, broadcast_parameters, part_of_step, steps_of_epoch
 from pix2pix.model.checkpoint import save_network
 from pix2pix.pages.curves import write_loss_curves
 from pix2pix.pages.grid import write_grid
@@ -119,16 +119,16 @@ class Training:
     def train_epoch(self, bar: Progress) -> bool:
         """Do the remaining steps of the epoch; False if a signal asked to stop before its end."""
         settings, position, trainer, workers = self.settings, self.position, self.trainer, self.workers
-        plan = plan_epoch(self.pairs, position.epoch, settings)
+        plan = sample_epoch(self.pairs, position.epoch, settings)
         remaining = range(position.step, self.steps)
-        shares = [share_of_step(step, self.pairs, settings.batch_size, workers) for step in remaining]
+        shares = [part_of_step(step, self.pairs, settings.batch_size, workers) for step in remaining]
         loaded = batches(self.files, plan, [positions for positions, _ in shares], settings)
         lr = ms.Tensor(learning_rate(position.epoch, settings), ms.float32)
         own_seed = () if workers.first else (workers.rank,)
         started = saved = shown = time.monotonic()
         seconds_before, shown_at = position.seconds, position.step
         for (x, y), (_, weight) in zip(loaded, shares, strict=True):
-            trainer.generator.draw_dropout(settings.seed, position.epoch, position.step, *own_seed)
+            trainer.generator.sample_dropout(settings.seed, position.epoch, position.step, *own_seed)
             stopping = trainer.advance(x, y, lr, weight, bool(self.stop.signal))
             position.step += 1
             now = time.monotonic()
@@ -209,7 +209,7 @@ class Training:
     def write_samples(self) -> None:
         """A grid of the first training pairs as the generator now translates them: fake_img/epoch_0001.png."""
         settings = self.settings.model_copy(update={"jitter": False, "flip": False})
-        plan = plan_epoch(self.pairs, 1, settings)
+        plan = sample_epoch(self.pairs, 1, settings)
         plan.order.sort()
         shown = [[position] for position in range(min(PAIRS_SHOWN, self.pairs))]
         rows = []

@@ -21,15 +21,15 @@ def is_due(epoch: int, settings: TrainSettings) -> bool:
 
 
 def measure_held_out(trainer: Trainer, files: list[Path], epoch: int) -> dict[str, float]:
-    """Mean L1, PSNR and SSIM (see metrics) of the generator as it is, one picture at a time: val_l1, ...
+    """Mean L1, PSNR and SSIM (see metrics) of the generator as it is, one image at a time: val_l1, ...
 
-    Pictures have the size of training; dropout masks are a function of seed, epoch and picture.
+    Images have the size of training; dropout masks are a function of seed, epoch and image.
     """
     settings = trainer.settings
     scores = []
     labels = settings.target_palette is not None
     for number, (_, x, y) in enumerate(whole_pairs(files, settings.train_pic_size, settings.direction, labels)):
-        trainer.generator.draw_dropout(settings.seed, epoch, number)
+        trainer.generator.sample_dropout(settings.seed, epoch, number)
         batch = to_array(Image.fromarray(x), settings.g_in_planes)[np.newaxis]
         scores.append(compare(to_pixels(trainer.generate(ms.Tensor(batch)).asnumpy()[0]), y))
     return {column: float(np.mean([score[column.removeprefix("val_")] for score in scores])) for column in COLUMNS}

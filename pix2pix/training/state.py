@@ -88,7 +88,7 @@ def save_state(folder: Path, parameters: dict[str, ms.Parameter], position: Posi
     if spoilt := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
         raise InputError(
             f"training: {spoilt[0]} is no longer finite (epoch {position.epoch}, step {position.step}); "
-            f"the last good state is kept in {folder}; lower lr or check the pictures"
+            f"the last good state is kept in {folder}; lower lr or check the images"
         )
     header = {"version": VERSION, "position": asdict(position), "fingerprint": mark}
     told = {name: json.dumps(value) for name, value in header.items()}
@@ -109,7 +109,7 @@ def resume(
 ) -> Position | None:
     """Fill `parameters` from the newest usable state and return its position; None where there is no state.
 
-    A damaged state, or one of other settings or data, is said on the log and not used. An epoch has `steps` steps.
+    A damaged state, or one of other settings or data, is logged and not used. An epoch has `steps` steps.
 
     Raises:
         UnusableStateError: there are states, and none can be used; why the newest cannot.

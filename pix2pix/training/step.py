@@ -75,9 +75,9 @@ def compile_step(trainer: Trainer) -> Callable[..., Tensor]:
     generator_weights = generator.trainable_params()
     discriminator_weights = trainer.discriminator.trainable_params()
     discriminator_gradient = ms.value_and_grad(losses.of_discriminator, None, discriminator_weights)
-    # by the generated picture alone: its gradient enters the generator through vjp, so the
+    # by the generated image alone: its gradient enters the generator through vjp, so the
     # generator runs forward once for both losses
-    picture_gradient = ms.value_and_grad(losses.of_generator, 2, None, has_aux=True)
+    image_gradient = ms.value_and_grad(losses.of_generator, 2, None, has_aux=True)
     alternating = trainer.settings.update_order == "alternating"
     together = trainer.workers.number > 1
     if together:
@@ -92,8 +92,8 @@ def compile_step(trainer: Trainer) -> Callable[..., Tensor]:
             d_gradients = total_of_discriminator([gradient * weight for gradient in d_gradients])
         if alternating:
             fake = ops.depend(fake, trainer.discriminator_adam(d_gradients, lr))
-        (g_loss, g_gan, g_l1), picture = picture_gradient(x, y, fake)
-        g_gradients = pull_back(picture * weight if together else picture)[1]
+        (g_loss, g_gan, g_l1), image = image_gradient(x, y, fake)
+        g_gradients = pull_back(image * weight if together else image)[1]
         values = (d_loss, g_loss, g_gan, g_l1)
         if together:
             # after the discriminator's sums: on every worker in the same order

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from pix2pix.config.flags import as_flags
 from pix2pix.config.settings import TrainSettings
-from pix2pix.data.loader import batches, plan_epoch
+from pix2pix.data.loader import batches, sample_epoch
 from pix2pix.distributed.launcher import Node, free_port, run_workers
-from pix2pix.distributed.workers import Workers, share_of_step, steps_of_epoch
+from pix2pix.distributed.workers import Workers, part_of_step, steps_of_epoch
 from pix2pix.training.step import Trainer
 
 TINY = {name: value for name, value in TINY_RUN.items() if name in TrainSettings.model_fields}
@@ -35,8 +35,8 @@ def records(tmp_path_factory) -> dict[str, Path]:
     found = {}
     for name, pairs in PAIRS.items():
         found[name] = folder / f"{name}.mindrecord"
-        pictures = draw_pairs(folder / name, train=pairs, val=1)
-        assert script("mindrecord", pictures, found[name], "--split", "train").returncode == 0
+        images = draw_pairs(folder / name, train=pairs, val=1)
+        assert script("mindrecord", images, found[name], "--split", "train").returncode == 0
     return found
 
 
@@ -57,7 +57,7 @@ def steps(tmp_path_factory, records) -> dict[str, list[list[dict[str, np.ndarray
 def test_an_epoch_shares_out_every_pair_once_and_evenly(pairs, batch_size, number):
     read = []
     for step in range(steps_of_epoch(pairs, batch_size, Workers(number))):
-        shares = [share_of_step(step, pairs, batch_size, Workers(number, rank)) for rank in range(number)]
+        shares = [part_of_step(step, pairs, batch_size, Workers(number, rank)) for rank in range(number)]
         assert sum(weight for _, weight in shares) == pytest.approx(1)
         sizes = [len(positions) * (weight > 0) for positions, weight in shares]
         assert max(sizes) <= batch_size
@@ -69,7 +69,7 @@ def test_an_epoch_shares_out_every_pair_once_and_evenly(pairs, batch_size, numbe
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_an_epoch_reads_every_pair_exactly_once_between_the_workers(name, steps, records):
-    plan = plan_epoch(PAIRS[name], 1, SETTINGS)
+    plan = sample_epoch(PAIRS[name], 1, SETTINGS)
     alone = [(x[0], y[0]) for x, y in batches([records[name]], plan, [[n] for n in range(PAIRS[name])], SETTINGS)]
     read = [
         (x, y)
@@ -92,7 +92,7 @@ def test_both_workers_hold_the_same_weights_to_the_bit(steps):
 
 @pytest.mark.parametrize(("name", "step"), [("seven", 0), ("seven", 1), ("five", 1)])
 def test_a_step_takes_the_mean_of_the_pairs_gradients(name, step, steps):
-    """The averaged gradient, read from Adam's first moment, against those that one process works out."""
+    """The averaged gradient, read from Adam's first moment, against those that one process computes."""
     done = [worker[step] for worker in steps[name]]
     alone = [gradients_of(worker) for worker in done]
     assert sum(worker["weight"] for worker in done) == pytest.approx(1)

@@ -199,5 +199,5 @@ def assert_one_line(done: subprocess.CompletedProcess, says: str) -> None:
     assert done.returncode == 1, done.stdout
     assert "Traceback" not in done.stdout, done.stdout
     lines = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
-    assert 1 <= len(lines) <= 2, done.stdout  # a mirror and what becomes of the file have a line each
+    assert 1 <= len(lines) <= 2, done.stdout  # a mirror and what becomes of the file have one line each
     assert says in "\n".join(lines), done.stdout

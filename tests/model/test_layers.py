@@ -23,11 +23,11 @@ def value_and_gradients(layer: nn.Cell, x: np.ndarray, pull: np.ndarray) -> list
     return [array.asnumpy() for array in (value, by_x, *by_parameters)]
 
 
-# 16 pixels of one picture, and small pictures of several, are folded into one; the rest is not
-@pytest.mark.parametrize("pictures", [1, 2, 5])
+# 16 pixels of one image, and small images of several, are folded into one; the rest is not
+@pytest.mark.parametrize("images", [1, 2, 5])
 @pytest.mark.parametrize("size", [1, 2, 8, 16, 20])
 @pytest.mark.parametrize("direction", ["down", "up"])
-def test_folded_convolutions_are_the_plain_ones(direction, size, pictures):
+def test_folded_convolutions_are_the_plain_ones(direction, size, images):
     random = np.random.default_rng(size)
     if direction == "down":
         layer, plain = DownConvolution(3, 4, True), nn.Conv2d(3, 4, 4, 2, "pad", 1, has_bias=True)
@@ -39,25 +39,25 @@ def test_folded_convolutions_are_the_plain_ones(direction, size, pictures):
         weights = ms.Tensor(random.normal(size=parameter.shape).astype(np.float32))
         parameter.set_data(weights)
         same.set_data(weights)
-    x = random.normal(size=(pictures, 3, before, before)).astype(np.float32)
-    pull = random.normal(size=(pictures, 4, after, after)).astype(np.float32)
+    x = random.normal(size=(images, 3, before, before)).astype(np.float32)
+    pull = random.normal(size=(images, 4, after, after)).astype(np.float32)
     for ours, expected in zip(value_and_gradients(layer, x, pull), value_and_gradients(plain, x, pull), strict=True):
         assert ours.shape == expected.shape
         np.testing.assert_allclose(ours, expected, atol=1e-5 * np.abs(expected).max())
 
 
-# worked out in tiles from 1024 pixels on: once the last tile is full, once two or one of its rows are used
-@pytest.mark.parametrize(("pictures", "size"), [(1, 8), (1, 32), (1, 34), (3, 33), (20, 9)])
+# computed in tiles from 1024 pixels on: once the last tile is full, once two or one of its rows are used
+@pytest.mark.parametrize(("images", "size"), [(1, 8), (1, 32), (1, 34), (3, 33), (20, 9)])
 @pytest.mark.parametrize("bias", [True, False])
-def test_winograd_convolutions_are_the_plain_ones(pictures, size, bias):
+def test_winograd_convolutions_are_the_plain_ones(images, size, bias):
     random = np.random.default_rng(size)
     layer, plain = WinogradConvolution(5, 7, bias), nn.Conv2d(5, 7, 4, 1, "pad", 1, has_bias=bias)
     for parameter, same in zip(layer.trainable_params(), plain.trainable_params(), strict=True):
         weights = ms.Tensor(random.normal(size=parameter.shape).astype(np.float32))
         parameter.set_data(weights)
         same.set_data(weights)
-    x = random.normal(size=(pictures, 5, size, size)).astype(np.float32)
-    pull = random.normal(size=(pictures, 7, size - 1, size - 1)).astype(np.float32)
+    x = random.normal(size=(images, 5, size, size)).astype(np.float32)
+    pull = random.normal(size=(images, 7, size - 1, size - 1)).astype(np.float32)
     for ours, expected in zip(value_and_gradients(layer, x, pull), value_and_gradients(plain, x, pull), strict=True):
         assert ours.shape == expected.shape
         assert np.linalg.norm(ours - expected) < 5e-6 * np.linalg.norm(expected)

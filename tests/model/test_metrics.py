@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from skimage.metrics import mean_squared_error, structural_similarity
 
 from pix2pix.config.settings import PredictSettings, TrainSettings
-from pix2pix.data.loader import batches, plan_epoch, to_pixels, whole_pairs
+from pix2pix.data.loader import batches, sample_epoch, to_pixels, whole_pairs
 from pix2pix.data.records import write_records
 from pix2pix.demo.drawing import draw_pair
 from pix2pix.demo.houses import KINDS
@@ -29,16 +29,16 @@ def flat(value: int | tuple[int, int, int], size: int = 16) -> np.ndarray:
     return np.full((size, size, 3), value, np.uint8)
 
 
-def test_identical_pictures():
-    picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    assert compare(picture, picture) == {"l1": 0.0, "psnr": math.inf, "ssim": pytest.approx(1.0)}
+def test_identical_images():
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    assert compare(image, image) == {"l1": 0.0, "psnr": math.inf, "ssim": pytest.approx(1.0)}
 
 
 def test_a_constant_shift():
     scores = compare(flat(110), flat(100))
     assert scores["l1"] == 10
     assert scores["psnr"] == pytest.approx(10 * math.log10(255**2 / 10**2))
-    # two flat pictures: (2 m1 m2 + c1) / (m1^2 + m2^2 + c1), with c1 = (0.01 * 255)^2
+    # two flat images: (2 m1 m2 + c1) / (m1^2 + m2^2 + c1), with c1 = (0.01 * 255)^2
     c1 = (0.01 * 255) ** 2
     assert scores["ssim"] == pytest.approx((2 * 110 * 100 + c1) / (110**2 + 100**2 + c1))
 
@@ -103,7 +103,7 @@ def test_a_class_that_is_only_predicted_counts_in_iou():
     assert label_scores(matrix) == {"pixel_accuracy": 0.5, "class_accuracy": 0.5, "class_iou": 0.25}
 
 
-def test_label_scores_count_the_pixels_of_all_pictures_together():
+def test_label_scores_count_the_pixels_of_all_images_together():
     road, sky = (np.full((4, 4, 3), CLASSES[name], np.uint8) for name in ("road", "sky"))
     summary = summarise_labels(np.array([confusion(road, road), confusion(road, sky)]))
     assert summary["pixel_accuracy"]["mean"] == 0.5
@@ -112,7 +112,7 @@ def test_label_scores_count_the_pixels_of_all_pictures_together():
     assert summary["pixel_accuracy"]["ci95"] == [0.0, 1.0]
 
 
-def test_the_interval_of_label_scores_is_that_of_the_mean_where_all_pictures_count_equally():
+def test_the_interval_of_label_scores_is_that_of_the_mean_where_all_images_count_equally():
     road, sky = CLASSES["road"], CLASSES["sky"]
     shares = [3, 9, 14, 7, 10, 12, 8, 11, 5, 15]
     target = np.full((4, 4, 3), road, np.uint8)
@@ -131,15 +131,15 @@ def test_the_interval_covers_the_true_mean_of_ten_scores_as_often_as_it_says():
 
 
 def test_the_ceiling_is_what_exact_colours_score_against_their_own_jpeg():
-    picture = Image.new("RGB", (512, 256), CLASSES["sky"])
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (512, 256), CLASSES["sky"])
+    draw = ImageDraw.Draw(image)
     draw.rectangle((256, 150, 511, 255), CLASSES["road"])
     for left in range(270, 500, 20):
         draw.rectangle((left, 60, left + 5, 200), CLASSES["pole"])
-    clean = np.asarray(picture)[:, 256:]
+    clean = np.asarray(image)[:, 256:]
     exact, lossy = io.BytesIO(), io.BytesIO()
-    picture.save(exact, "PNG")
-    picture.save(lossy, "JPEG", quality=75)
+    image.save(exact, "PNG")
+    image.save(lossy, "JPEG", quality=75)
     assert label_scores(ceiling(exact.getvalue(), "AtoB"))["class_iou"] == 1
     stored = np.asarray(Image.open(lossy).convert("RGB"))[:, 256:]
     truth = label_scores(confusion(clean, stored))
@@ -164,7 +164,7 @@ def test_a_label_target_is_resized_to_colours_that_it_has(tmp_path):
     settings = TrainSettings(
         load_size=47, train_pic_size=32, g_layers=3, d_layers=1, target_palette="cityscapes", flip=False
     )
-    [(_, y)] = batches([tmp_path / "val.mindrecord"], plan_epoch(1, 1, settings), [[0]], settings)
+    [(_, y)] = batches([tmp_path / "val.mindrecord"], sample_epoch(1, 1, settings), [[0]], settings)
     assert len(np.unique(to_pixels(y[0]).reshape(-1, 3), axis=0)) == 3
 
 
@@ -228,7 +228,7 @@ def evaluate(folder: Path, out: Path, *flags: str):
     )  # fmt: skip
 
 
-def test_the_files_hold_every_picture_and_what_the_scores_depend_on(measured, tmp_path):
+def test_the_files_hold_every_image_and_what_the_scores_depend_on(measured, tmp_path):
     assert evaluate(measured, tmp_path).returncode == 0
     with open(tmp_path / "metrics.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -255,7 +255,7 @@ def test_a_missing_prediction_is_an_error_not_a_smaller_n(measured, tmp_path):
 def test_predictions_of_another_size_damaged_or_without_facts_are_errors(tmp_path):
     (tmp_path / "prediction").mkdir()
     Image.new("RGB", (30, 32)).save(tmp_path / "prediction" / "1.png")
-    (tmp_path / "prediction" / "2.png").write_bytes(b"no picture")
+    (tmp_path / "prediction" / "2.png").write_bytes(b"no image")
     with pytest.raises(InputError, match=r"1\.png: 30x32 pixels, not 32x32"):
         read_prediction(tmp_path, "1", 32)
     with pytest.raises(InputError, match=r"2\.png: the prediction is damaged"):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pix2pix.config.settings import TrainSettings
-from pix2pix.data.loader import batches, plan_epoch, to_pixels
+from pix2pix.data.loader import batches, sample_epoch, to_pixels
 from pix2pix.data.records import write_records
 from pix2pix.model.layers import PatchLogits
 from pix2pix.model.networks import Discriminator, Generator, compile_forward, initialise
@@ -22,9 +22,9 @@ def settings(**changes) -> TrainSettings:
     return TrainSettings(**SMALL | changes)
 
 
-def pair(planes=(3, 3), size=32):
+def pair(channels=(3, 3), size=32):
     random = np.random.default_rng(0)
-    return [ms.Tensor(random.uniform(-1, 1, (1, n, size, size)).astype(np.float32)) for n in planes]
+    return [ms.Tensor(random.uniform(-1, 1, (1, n, size, size)).astype(np.float32)) for n in channels]
 
 
 def one_step(changes: dict, steps: int = 1) -> tuple[np.ndarray, Trainer]:
@@ -42,7 +42,7 @@ def generated(seed: int = 0, **changes) -> np.ndarray:
     ms.set_seed(seed)
     generator = Generator(chosen, chosen.train_pic_size)
     initialise(generator, chosen)
-    generator.draw_dropout(seed)
+    generator.sample_dropout(seed)
     return compile_forward(generator)(pair((chosen.g_in_planes,))[0]).asnumpy()
 
 
@@ -116,7 +116,7 @@ def test_seed_and_dropout():
     forward, x = compile_forward(generator), pair((3,), 64)[0]
     outputs = []
     for seed in (1, 2, 1):
-        generator.draw_dropout(seed)
+        generator.sample_dropout(seed)
         outputs.append(forward(x).asnumpy())
     assert np.array_equal(outputs[0], outputs[2])
     assert not np.array_equal(outputs[0], outputs[1])
@@ -190,13 +190,13 @@ def records(tmp_path_factory):
 def test_crop_flip_and_direction_are_those_of_pillow_pixel_by_pixel(records, changes):
     files, record = records
     chosen = settings(**changes)
-    plan = plan_epoch(len(files), 3, chosen)
+    plan = sample_epoch(len(files), 3, chosen)
     loaded = list(batches([record], plan, [[0, 1], [2, 3], [4]], chosen))
     assert [x.shape for x, _ in loaded] == [(2, 3, 32, 32), (2, 3, 32, 32), (1, 3, 32, 32)]
     xs, ys = (np.concatenate(halves) for halves in zip(*loaded, strict=True))
     for position in range(5):
-        picture = Image.open(files[plan.order[position]])
-        halves = [picture.crop((0, 0, 40, 30)), picture.crop((40, 0, 80, 30))]
+        image = Image.open(files[plan.order[position]])
+        halves = [image.crop((0, 0, 40, 30)), image.crop((40, 0, 80, 30))]
         if chosen.direction == "BtoA":
             halves.reverse()
         for half, array in zip(halves, (xs[position], ys[position]), strict=True):
@@ -211,8 +211,8 @@ def test_crop_flip_and_direction_are_those_of_pillow_pixel_by_pixel(records, cha
 
 
 def test_order_crops_and_flips_are_a_function_of_seed_and_epoch():
-    plans = {key: plan_epoch(500, key[1], settings(seed=key[0])) for key in ((0, 1), (0, 2), (1, 1))}
-    again = plan_epoch(500, 1, settings())
+    plans = {key: sample_epoch(500, key[1], settings(seed=key[0])) for key in ((0, 1), (0, 2), (1, 1))}
+    again = sample_epoch(500, 1, settings())
     assert np.array_equal(plans[0, 1].order, again.order)
     assert np.array_equal(plans[0, 1].left, again.left)
     assert sorted(again.order) == list(range(500))
@@ -220,5 +220,5 @@ def test_order_crops_and_flips_are_a_function_of_seed_and_epoch():
     assert not np.array_equal(plans[0, 1].order, plans[1, 1].order)
     assert (again.left.min(), again.left.max(), again.top.max()) == (0, 8, 8)
     assert 0.4 < again.flip.mean() < 0.6
-    assert not plan_epoch(500, 1, settings(flip=False)).flip.any()
-    assert not plan_epoch(500, 1, settings(jitter=False)).left.any()
+    assert not sample_epoch(500, 1, settings(flip=False)).flip.any()
+    assert not sample_epoch(500, 1, settings(jitter=False)).left.any()

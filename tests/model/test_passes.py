@@ -31,6 +31,6 @@ def test_forward_passes_of_a_step(update_order, judgements):
         [sys.executable, "-c", PROGRAM, settings], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
     forward = [line for line in done.stdout.splitlines() if ",convolution," in line and ",forward_" in line]
-    # the first layers: 3 planes to 5 filters, 6 to 7
+    # the first layers: 3 channels to 5 filters, 6 to 7
     assert sum(bool(re.search("_ic3oc5_", line)) for line in forward) == 1
     assert sum(bool(re.search("_ic6oc7_", line)) for line in forward) == judgements

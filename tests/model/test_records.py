@@ -8,12 +8,12 @@ import sys
 import time
 
 import pytest
-from archives import contents, make_folder, noise_picture
+from archives import contents, make_folder, noise_image
 from conftest import ROOT, script
 from disks import small_disk
 
 from pix2pix.config.settings import TrainSettings
-from pix2pix.data.loader import batches, plan_epoch, whole_pairs
+from pix2pix.data.loader import batches, sample_epoch, whole_pairs
 from pix2pix.data.records import count, iterate, split_files, write_records
 from pix2pix.system.errors import InputError
 
@@ -24,7 +24,7 @@ SETTINGS = TrainSettings(load_size=36, train_pic_size=32, g_layers=3)
 def written(tmp_path_factory):
     """A folder with train.mindrecord and val.mindrecord, of three pairs each."""
     folder = tmp_path_factory.mktemp("records")
-    make_folder(folder / "pairs", {f"{split}/{n}.png": noise_picture() for split in ("train", "val") for n in range(3)})
+    make_folder(folder / "pairs", {f"{split}/{n}.png": noise_image() for split in ("train", "val") for n in range(3)})
     for split in ("train", "val"):
         write_records(split_files(folder / "pairs" / split), folder / f"{split}.mindrecord")
     return folder
@@ -45,7 +45,7 @@ def cut(path):
 
 def flip(path):
     data = bytearray(path.read_bytes())
-    data[2**24 + 2000] ^= 1  # within a picture
+    data[2**24 + 2000] ^= 1  # within an image
     path.write_bytes(data)
 
 
@@ -102,11 +102,11 @@ def test_the_programs_say_so_and_do_not_crash(copied, tmp_path, program, damage)
 
 @pytest.mark.parametrize("name", ["photo.jpg", "folder"])
 def test_what_is_no_record_is_told_with_what_to_run_and_never_to_be_deleted(tmp_path, name):
-    make_folder(tmp_path, {"photo.jpg": noise_picture(format="JPEG"), "folder/1.jpg": noise_picture(format="JPEG")})
+    make_folder(tmp_path, {"photo.jpg": noise_image(format="JPEG"), "folder/1.jpg": noise_image(format="JPEG")})
     result = script("predict", tmp_path / name, "--ckpt", "x.ckpt", "--predict_dir", tmp_path / "predict")
     assert result.returncode == 1
     (line,) = (line for line in result.stdout.splitlines() if line.startswith("error: "))
-    assert line.startswith(f"error: {tmp_path / name}: is no MindRecord file; put A|B pictures in ")
+    assert line.startswith(f"error: {tmp_path / name}: is not a MindRecord file; put A|B images in ")
     assert "python scripts/mindrecord.py" in line
     assert "delete" not in line
 
@@ -118,22 +118,22 @@ def test_records_of_a_version_that_kept_no_checksums_are_read(copied):
     assert len(list(iterate([copied]))) == 3
 
 
-def test_a_spoilt_picture_is_named_with_its_file_and_record(tmp_path):
-    files = {f"{n}.png": noise_picture() for n in range(5)} | {"4.png": b"this is no picture"}
+def test_a_spoilt_image_is_named_with_its_file_and_record(tmp_path):
+    files = {f"{n}.png": noise_image() for n in range(5)} | {"4.png": b"this is not an image"}
     shards = [tmp_path / f"train-{shard}-of-2.mindrecord" for shard in (1, 2)]
     for number, shard in enumerate(shards, 1):
         write_records(split_files(make_folder(tmp_path / "train", files), number, 2), shard)
-    message = f"^{shards[1]}: record 3: 4: is no picture "
+    message = f"^{shards[1]}: record 3: 4: is not an image "
     with pytest.raises(InputError, match=message):
         list(whole_pairs(shards, 32, "AtoB"))
-    plan = plan_epoch(5, 1, SETTINGS)
+    plan = sample_epoch(5, 1, SETTINGS)
     with pytest.raises(InputError, match=message):
         list(batches(shards, plan, [[n] for n in range(5)], SETTINGS))
 
 
 @pytest.mark.parametrize("size", [2**20, 2**24 + 2**20, 2**26])
 def test_a_full_disk_is_said_and_leaves_no_records(tmp_path, size):
-    make_folder(tmp_path / "pairs", {f"train/{n}.bmp": noise_picture(512, 512, "BMP") for n in range(85)})
+    make_folder(tmp_path / "pairs", {f"train/{n}.bmp": noise_image(512, 512, "BMP") for n in range(85)})
     with small_disk(tmp_path / "disk", size) as disk:
         result = script("mindrecord", tmp_path / "pairs", disk / "data" / "train.mindrecord", "--split", "train")
         assert result.returncode == 1
@@ -143,7 +143,7 @@ def test_a_full_disk_is_said_and_leaves_no_records(tmp_path, size):
 
 
 def test_what_a_killed_start_left_is_removed_by_the_next(tmp_path):
-    make_folder(tmp_path / "pairs", {f"train/{n}.bmp": noise_picture(512, 512, "BMP") for n in range(60)})
+    make_folder(tmp_path / "pairs", {f"train/{n}.bmp": noise_image(512, 512, "BMP") for n in range(60)})
     output = tmp_path / "data" / "train.mindrecord"
     command = [sys.executable, ROOT / "scripts" / "mindrecord.py", tmp_path / "pairs", output, "--split", "train"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:

@@ -10,7 +10,7 @@ import mindspore as ms
 import numpy as np
 import pytest
 from conftest import ROOT
-from record.seeded import CASES, DEFAULTS, STEPS, digest, mask, pictures, sample, starting_value
+from record.seeded import CASES, DEFAULTS, STEPS, digest, images, mask, sample, starting_value
 
 from pix2pix.config.settings import TrainSettings
 from pix2pix.model.checkpoint import stored_parameters
@@ -70,8 +70,8 @@ def started(case: str, **changes) -> Trainer:
 def measured(case: str, **changes) -> dict:
     """What the record holds of a case, found by compiled steps of its settings but for `changes`."""
     settings, seed, trainer = DEFAULTS | CASES[case], int(recorded(case)["seed"]), started(case, **changes)
-    planes = {"x": settings["g_in_planes"], "y": settings["g_out_planes"]}
-    pairs = [[ms.Tensor(pictures(seed, step, *item, settings)) for item in planes.items()] for step in range(STEPS)]
+    channels = {"x": settings["g_in_planes"], "y": settings["g_out_planes"]}
+    pairs = [[ms.Tensor(images(seed, step, *item, settings)) for item in channels.items()] for step in range(STEPS)]
     start, rate = own_arrays(trainer)[0], ms.Tensor(settings["lr"], ms.float32)
     found = {"before": sample(trainer.generate(pairs[0][0]).asnumpy()), "losses": [], "moments": [], "updates": []}
     for x, y in pairs:

@@ -7,7 +7,7 @@ checkpoints, which the nesting of the modules gives by itself.
 
 import numpy as np
 import torch
-from seeded import mask, pictures, starting_value
+from seeded import images, mask, starting_value
 from torch import nn
 from torch.nn import functional
 
@@ -26,7 +26,7 @@ class Rectify(nn.Module):
 
 
 class Border(nn.Module):
-    """A mirror of one pixel around pictures, the edge repeated (SYMMETRIC) or not (REFLECT)."""
+    """A mirror of one pixel around images, the edge repeated (SYMMETRIC) or not (REFLECT)."""
 
     def __init__(self, mode: str):
         super().__init__()
@@ -40,13 +40,13 @@ class Border(nn.Module):
 
 
 class BatchNorm(nn.Module):
-    """Normalisation by mean and (biased) variance over pictures and pixels, then gamma and beta."""
+    """Normalisation by mean and (biased) variance over images and pixels, then gamma and beta."""
 
-    def __init__(self, planes: int):
+    def __init__(self, channels: int):
         super().__init__()
-        self.gamma, self.beta = nn.Parameter(torch.ones(planes)), nn.Parameter(torch.zeros(planes))
-        self.register_buffer("moving_mean", torch.zeros(planes))
-        self.register_buffer("moving_variance", torch.ones(planes))
+        self.gamma, self.beta = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.register_buffer("moving_mean", torch.zeros(channels))
+        self.register_buffer("moving_variance", torch.ones(channels))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         mean = x.mean((0, 2, 3), keepdim=True)
@@ -56,7 +56,7 @@ class BatchNorm(nn.Module):
 
 
 class InstanceNorm(nn.Module):
-    """Normalisation by mean and (biased) variance over the pixels of each picture."""
+    """Normalisation by mean and (biased) variance over the pixels of each image."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         mean = x.mean((2, 3), keepdim=True)
@@ -75,29 +75,29 @@ class Dropout(nn.Module):
         return x * self.kept
 
 
-def norm(case: dict, planes: int) -> nn.Module:
-    return InstanceNorm() if case["norm"] == "instance" else BatchNorm(planes)
+def norm(case: dict, channels: int) -> nn.Module:
+    return InstanceNorm() if case["norm"] == "instance" else BatchNorm(channels)
 
 
-def convolution(case: dict, planes: int, filters: int, stride: int) -> list[nn.Module]:
+def convolution(case: dict, channels: int, filters: int, stride: int) -> list[nn.Module]:
     """4x4, one pixel of border; a bias where normalisation has no beta."""
     bias = case["norm"] == "instance"
     if case["pad_mode"] == "CONSTANT":
-        return [nn.Conv2d(planes, filters, 4, stride, 1, bias=bias)]
-    return [Border(case["pad_mode"]), nn.Conv2d(planes, filters, 4, stride, 0, bias=bias)]
+        return [nn.Conv2d(channels, filters, 4, stride, 1, bias=bias)]
+    return [Border(case["pad_mode"]), nn.Conv2d(channels, filters, 4, stride, 0, bias=bias)]
 
 
 class Level(nn.Module):
-    """Halve the pictures, do the levels below, double them; joined to what came in, but for the outermost."""
+    """Halve the images, do the levels below, double them; joined to what came in, but for the outermost."""
 
     def __init__(self, case: dict, level: int):
         super().__init__()
         widths = [case["g_ngf"] * min(2**deep, 8) for deep in range(case["g_layers"])]
         inner, innermost = widths[level], level == case["g_layers"] - 1
-        planes, outer = (widths[level - 1],) * 2 if level else (case["g_in_planes"], case["g_out_planes"])
+        channels, outer = (widths[level - 1],) * 2 if level else (case["g_in_planes"], case["g_out_planes"])
         joined = inner if innermost or not case["skip_connections"] else 2 * inner
         layers = [Rectify(case["alpha"])] if level else []
-        layers += convolution(case, planes, inner, 2)
+        layers += convolution(case, channels, inner, 2)
         if level and not innermost:
             layers.append(norm(case, inner))
         if not innermost:
@@ -143,7 +143,7 @@ def discriminator(case: dict) -> Unit:
     if deep == 0:
         bias = case["norm"] == "instance"
         sizes = ((case["d_in_planes"], width), (width, 2 * width), (2 * width, 1))
-        first, middle, last = (nn.Conv2d(planes, filters, 1, bias=bias) for planes, filters in sizes)
+        first, middle, last = (nn.Conv2d(channels, filters, 1, bias=bias) for channels, filters in sizes)
         return Unit(first, Rectify(alpha), Unit(middle, norm(case, 2 * width), Rectify(alpha)), last)
     widths = [width * min(2**layer, 8) for layer in range(deep + 1)]
     layers = [*convolution(case, case["d_in_planes"], width, 2), Rectify(alpha)]
@@ -190,24 +190,24 @@ class Training:
 
     def pair(self, step: int) -> list[torch.Tensor]:
         """x and y of a step."""
-        planes = {"x": self.case["g_in_planes"], "y": self.case["g_out_planes"]}
-        return [torch.tensor(pictures(self.seed, step, *item, self.case)).double() for item in planes.items()]
+        channels = {"x": self.case["g_in_planes"], "y": self.case["g_out_planes"]}
+        return [torch.tensor(images(self.seed, step, *item, self.case)).double() for item in channels.items()]
 
-    def judge(self, x: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
+    def classify(self, x: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
         """Logits of the patches."""
-        return self.networks["discriminator"](torch.cat((x, picture), 1) if self.case["conditional"] else picture)
+        return self.networks["discriminator"](torch.cat((x, image), 1) if self.case["conditional"] else image)
 
     def step(self, x: torch.Tensor, y: torch.Tensor) -> tuple[list[float], dict[str, list[torch.Tensor]]]:
         """Update both networks; the losses d, g, g_gan, g_l1 and the gradients of each network."""
         case, weights = self.case, {kind: list(network.parameters()) for kind, network in self.networks.items()}
         fake = self.networks["generator"](x)
         # the cross-entropy of a logit z is -log sigmoid(z) = softplus(-z) for real, softplus(z) for generated
-        on_real, on_fake = self.judge(x, y), self.judge(x, fake.detach())
+        on_real, on_fake = self.classify(x, y), self.classify(x, fake.detach())
         d_loss = case["lambda_dis"] * (functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean())
         gradients = {"discriminator": list(torch.autograd.grad(d_loss, weights["discriminator"]))}
         if case["update_order"] == "alternating":
             self.adams["discriminator"].update(gradients["discriminator"])
-        gan = functional.softplus(-self.judge(x, fake)).mean()
+        gan = functional.softplus(-self.classify(x, fake)).mean()
         l1 = (fake - y).abs().mean()
         g_loss = case["lambda_gan"] * gan + case["lambda_l1"] * l1
         gradients["generator"] = list(torch.autograd.grad(g_loss, weights["generator"]))

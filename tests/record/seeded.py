@@ -79,10 +79,10 @@ def drawer(*names: object) -> np.random.RandomState:
     return np.random.RandomState(zlib.crc32("/".join(map(str, names)).encode()))
 
 
-def pictures(seed: int, step: int, name: str, planes: int, case: dict) -> np.ndarray:
-    """The input (`name` x) or target (y) of a step: (batch_size, planes, S, S), float32 in [-1, 1]."""
+def images(seed: int, step: int, name: str, channels: int, case: dict) -> np.ndarray:
+    """The input (`name` x) or target (y) of a step: (batch_size, channels, S, S), float32 in [-1, 1]."""
     size = case["train_pic_size"]
-    drawn = drawer(seed, "pictures", step, name).uniform(-1, 1, (case["batch_size"], planes, size, size))
+    drawn = drawer(seed, "images", step, name).uniform(-1, 1, (case["batch_size"], channels, size, size))
     return drawn.astype(np.float32)
 
 
@@ -117,7 +117,7 @@ def vectors(name: str, size: int) -> np.ndarray:
     return drawer("projections", name).normal(size=(PROJECTIONS, size))
 
 
-def sample(picture: np.ndarray) -> np.ndarray:
-    """The norm of a generated picture, and POSITIONS of its values: (1 + POSITIONS,)."""
-    flat = np.asarray(picture, np.float64).ravel()
+def sample(image: np.ndarray) -> np.ndarray:
+    """The norm of a generated image, and POSITIONS of its values: (1 + POSITIONS,)."""
+    flat = np.asarray(image, np.float64).ravel()
     return np.concatenate(([np.linalg.norm(flat)], flat[drawer("positions").randint(flat.size, size=POSITIONS)]))

@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from archives import GOOD, contents, errors_of, make_archive, make_bomb, member, memory_of, noise_picture, picture
+from archives import GOOD, contents, errors_of, image, make_archive, make_bomb, member, memory_of, noise_image
 from conftest import ROOT, script
 from disks import small_disk
 from hypothesis import example, given, settings
@@ -54,7 +54,7 @@ def test_what_leaves_the_folder_is_refused(tmp_path, bad, reason):
 
 @pytest.mark.parametrize("name", ["../9.jpg", "/tmp/9.jpg"])
 def test_the_program_refuses_it_in_one_line(tmp_path, name):
-    archive = make_archive(tmp_path / "a.tar.gz", GOOD | {name: picture()})
+    archive = make_archive(tmp_path / "a.tar.gz", GOOD | {name: image()})
     result = script("extract", archive, tmp_path / "pairs", "--splits", "train", "val")
     assert len(errors_of(result, tmp_path / "pairs")) == 1
 
@@ -69,7 +69,7 @@ NAMES = st.one_of(st.lists(PARTS, min_size=1, max_size=6).map("/".join), st.text
 @example(name="/train/1.jpg")
 @example(name="train/1.jpg")
 def test_any_name_lands_inside_or_is_refused(name):
-    data = picture()
+    data = image()
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         archive = make_archive(here / "a.tar", {name: data}, mode="w")
@@ -87,7 +87,7 @@ def test_any_name_lands_inside_or_is_refused(name):
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
 @pytest.mark.parametrize("share", [0.003, 0.3, 0.8])
 def test_an_archive_cut_short_is_refused(tmp_path, mode, share):
-    archive = make_archive(tmp_path / "a.tar", {f"x/train/{n}.png": noise_picture() for n in range(20)}, mode=mode)
+    archive = make_archive(tmp_path / "a.tar", {f"x/train/{n}.png": noise_image() for n in range(20)}, mode=mode)
     archive.write_bytes(archive.read_bytes()[: int(share * archive.stat().st_size)])
     with pytest.raises(InputError, match=f"^{archive}: is (cut short or damaged|no tar archive|empty)") as error:
         extract(archive, tmp_path / "pairs", {"train": None})
@@ -101,14 +101,14 @@ def test_an_archive_cut_between_two_files_is_refused(tmp_path):
         last = tar.getmembers()[-1]
     for length in (last.offset, last.offset + 100):
         archive.write_bytes(archive.read_bytes()[:length])
-        with pytest.raises(InputError, match="cut short or damaged after 3 pictures"):
+        with pytest.raises(InputError, match="cut short or damaged after 3 images"):
             extract(archive, tmp_path / "pairs", {"train": None})
 
 
 def test_a_flipped_bit_in_a_compressed_archive_is_noticed(tmp_path):
     archive = make_archive(tmp_path / "a.tar", GOOD, mode="w")
     data = bytearray(gzip.compress(archive.read_bytes(), compresslevel=0))
-    data[-1500] ^= 1  # in the padding, which no picture and no header covers
+    data[-1500] ^= 1  # in the padding, which no image and no header covers
     archive.write_bytes(data)
     with pytest.raises(InputError, match="cut short or damaged"):
         extract(archive, tmp_path / "pairs", {"train": None, "val": None})
@@ -116,15 +116,15 @@ def test_a_flipped_bit_in_a_compressed_archive_is_noticed(tmp_path):
 
 def test_what_is_no_archive_gives_one_line(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.writestr("train/1.jpg", picture())
+        archive.writestr("train/1.jpg", image())
     (tmp_path / "page.tar.gz").write_text("<html>404</html>" * 100)
     (tmp_path / "empty.tar.gz").touch()
-    (tmp_path / "picture.tar").write_bytes(gzip.compress(picture()))
+    (tmp_path / "image.tar").write_bytes(gzip.compress(image()))
     for name, reason in [
-        ("a.zip", "is no tar archive"),
-        ("page.tar.gz", "is no tar archive"),
+        ("a.zip", "is not a tar archive"),
+        ("page.tar.gz", "is not a tar archive"),
         ("empty.tar.gz", "is empty"),
-        ("picture.tar", "is no tar archive"),
+        ("image.tar", "is not a tar archive"),
         ("missing.tar.gz", "there is no such file"),
     ]:
         (line,) = errors_of(script("extract", tmp_path / name, tmp_path / "p", "--splits", "train"), tmp_path / "p")
@@ -152,11 +152,11 @@ MAP = b"999999999\n".ljust(2**10, b"0") + b"\n1" * 2**18
         ((header("x", 0, tarfile.GNUTYPE_LONGNAME) * 5000,), "has too many headers for one file"),
         ((header("train/2.jpg", 512, tarfile.GNUTYPE_SPARSE), 512), "holds a sparse file"),
         ((SPARSE.tobuf(tarfile.PAX_FORMAT), *[MAP] * 100), "holds a sparse file"),
-        ((header("train/2.jpg", 2**29), 2**29), "train/2.jpg: is too large for a picture (536,870,912 bytes)"),
+        ((header("train/2.jpg", 2**29), 2**29), "train/2.jpg: is too large for an image (536,870,912 bytes)"),
     ],
 )
 def test_a_bomb_is_refused_in_one_line_and_in_little_memory(tmp_path, parts, reason):
-    archive = make_bomb(tmp_path / "a.tar.gz", header("train/1.jpg", 1024), picture().ljust(1024, b"\0"), *parts)
+    archive = make_bomb(tmp_path / "a.tar.gz", header("train/1.jpg", 1024), image().ljust(1024, b"\0"), *parts)
     command = (sys.executable, ROOT / "scripts" / "extract.py", archive, tmp_path / "p", "--splits", "train")
     status, output, memory = memory_of(*command)
     assert status == 1
@@ -187,7 +187,7 @@ def test_an_xz_file_of_several_streams_is_read_whole(tmp_path):
     assert contents(tmp_path / "pairs") == GOOD
 
 
-def test_large_members_are_held_in_memory_few_at_a_time_and_none_is_written_that_is_no_picture(tmp_path):
+def test_large_members_are_held_in_memory_few_at_a_time_and_none_is_written_that_is_no_image(tmp_path):
     size = 200 * 2**20
     parts = [part for n in range(8) for part in (header(f"train/{n}.jpg", size), size)]
     archive = make_bomb(tmp_path / "a.tar.gz", *parts)
@@ -195,7 +195,7 @@ def test_large_members_are_held_in_memory_few_at_a_time_and_none_is_written_that
         command = (sys.executable, ROOT / "scripts" / "extract.py", archive, disk / "p", "--splits", "train")
         status, output, memory = memory_of(*command)
     assert status == 1
-    assert output.count("is no picture") == output.count("error: ") == 8
+    assert output.count("is not an image") == output.count("error: ") == 8
     assert memory < 700e6
 
 
@@ -217,7 +217,7 @@ def test_a_flood_of_bad_members_is_not_read_to_its_end(tmp_path):
 )
 def test_archives_like_the_published_ones_come_out_byte_for_byte(tmp_path, dataset, size, splits, pattern):
     names = [f"{split}/{pattern.format(n)}" for split in splits for n in range(1, splits[split] + 1)]
-    files = {name: noise_picture(*size, "JPEG") for name in names}
+    files = {name: noise_image(*size, "JPEG") for name in names}
     tops = [dataset, *(f"{dataset}/{split}" for split in splits)]
     folders = tuple(member(top, tarfile.DIRTYPE) for top in tops)
     archive = make_archive(tmp_path / "a.tar.gz", {f"{dataset}/{name}": data for name, data in files.items()}, folders)

@@ -26,14 +26,14 @@ def entry(mean: float | str, std: float | None = 1.0, ci95: list[float] | None =
 
 @pytest.fixture
 def make_run(tmp_path):
-    """Runs as read_run gives them, with pictures."""
+    """Runs as read_run gives them, with images."""
 
     def make(name: str, group: str | None = None, seed: int = 0, **facts: object) -> dict:
         folder = tmp_path / "results" / name
         for place in ("input", "target", "prediction"):
             (folder / "predict" / place).mkdir(parents=True, exist_ok=True)
-            for picture in ("1", "2"):
-                Image.new("RGB", (32, 32), (seed, 9, 9)).save(folder / "predict" / place / f"{picture}.png")
+            for image in ("1", "2"):
+                Image.new("RGB", (32, 32), (seed, 9, 9)).save(folder / "predict" / place / f"{image}.png")
         Image.new("RGB", (300, 80), "white").save(folder / "predict" / "grid.png")
         run = {
             "run": name, "group": group or name, "dataset": "facades", "direction": "BtoA", "predict_split": "val",
@@ -57,10 +57,10 @@ def test_several_seeds_become_one_row_with_an_interval_over_the_seeds(make_run):
     assert row.scores["psnr"].mean == math.inf
 
 
-def test_one_run_keeps_its_interval_over_the_pictures(make_run):
+def test_one_run_keeps_its_interval_over_the_images(make_run):
     [row] = rows_of([make_run("a")])
     score = row.scores["l1"]
-    assert (score.mean, score.std, score.low, score.high, row.spread) == (20, 3, 19, 21, "pictures")
+    assert (score.mean, score.std, score.low, score.high, row.spread) == (20, 3, 19, 21, "images")
 
 
 def test_only_runs_of_one_task_are_compared(make_run):
@@ -93,7 +93,7 @@ def test_published_numbers_stand_beside_ours_only_where_split_and_protocol_agree
     assert [each.scores for each in beside] == [{"mmagic": [124.9773], "official": [119.135]}]
     assert "resized to 299 pixels by PyTorch" in beside[0].note
     reasons = [each.note for each in published_for(compare_runs([make_run("b", metrics=metrics)], {})[0], data)]
-    assert reasons[0] == "split test, here val; number of pictures 106, here 100"
+    assert reasons[0] == "split test, here val; number of images 106, here 100"
     unmeasured = make_run("c", predict_split="test", n=106)
     assert published_for(compare_runs([unmeasured], {})[0], data)[0].note == "FID was not measured here"
     cityscapes = make_run("d", dataset="cityscapes", direction="AtoB", n=500)
@@ -123,13 +123,13 @@ def test_the_page_holds_all_it_shows(make_run, tmp_path):
     assert "∞" in page
 
 
-def test_fid_of_few_pictures_is_said_to_be_biased(make_run, tmp_path):
+def test_fid_of_few_images_is_said_to_be_biased(make_run, tmp_path):
     run = make_run("a")
     write_page([run], {}, {"numbers": []}, tmp_path / "without.html")
     run["metrics"] = run["metrics"] | {"fid": entry(99.5, None)}
     write_page([run], {}, {"numbers": []}, tmp_path / "with.html")
     assert "biased" not in (tmp_path / "without.html").read_text(encoding="utf-8")
-    assert "FID of few pictures is biased upwards" in (tmp_path / "with.html").read_text(encoding="utf-8")
+    assert "FID of few images is biased upwards" in (tmp_path / "with.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.browser
@@ -191,7 +191,7 @@ def test_seeds_multiply_what_is_trained_and_nothing_else(ablation):
         read_config(ablation | {"comparisons": {"x": ["facade"]}})
 
 
-def test_a_discriminator_too_deep_for_the_pictures_is_a_mistake(ablation):
+def test_a_discriminator_too_deep_for_the_images_is_a_mistake(ablation):
     with pytest.raises(InputError, match=r"d_layers \(5\) is too deep for train_pic_size \(64\)"):
         read_config(
             ablation | {"runs": ablation["runs"] | {"facades": {"d_layers": 5, "train_pic_size": 64, "g_layers": 6}}}

@@ -13,26 +13,26 @@ BLUE = (0x3B, 0x6E, 0xA8)
 
 
 def draw(folder: Path, text: str) -> np.ndarray:
-    """The picture of a history.csv with this text: uint8 (height, width, 3)."""
+    """The image of a history.csv with this text: uint8 (height, width, 3)."""
     (folder / "history.csv").write_text(text)
     write_loss_curves(folder / "history.csv", folder / "loss.png")
-    with Image.open(folder / "loss.png") as picture:
-        assert picture.format == "PNG"
-        return np.asarray(picture.convert("RGB"))
+    with Image.open(folder / "loss.png") as image:
+        assert image.format == "PNG"
+        return np.asarray(image.convert("RGB"))
 
 
 def test_a_falling_loss_is_drawn_as_a_falling_curve(tmp_path):
     rows = [f"{e},{e * 10},0.0002,{1 / e},{20 / e},0.7,{0.2 / e},3.5" for e in range(1, 31)]
-    picture = draw(tmp_path, "\n".join(["epoch,step,lr,d_loss,g_loss,g_gan,g_l1,seconds", *rows]))
-    y, x = np.nonzero((picture == BLUE).all(axis=-1))
+    image = draw(tmp_path, "\n".join(["epoch,step,lr,d_loss,g_loss,g_gan,g_l1,seconds", *rows]))
+    y, x = np.nonzero((image == BLUE).all(axis=-1))
     assert x.max() - x.min() > 300
     assert y[x < x.min() + 10].mean() < y[x > x.max() - 10].mean() - 100, "rows count from the top"
 
 
 @pytest.mark.parametrize("loss", ["0.5", "nan"])
 def test_a_history_of_one_epoch_is_drawn(tmp_path, loss):
-    picture = draw(tmp_path, f"epoch,step,lr,d_loss,g_loss,g_gan,g_l1,seconds\n1,10,0.0002,{loss},20,0.7,0.2,3.5\n")
-    assert (picture == BLUE).all(axis=-1).any() == (loss == "0.5"), "the one value is a dot"
+    image = draw(tmp_path, f"epoch,step,lr,d_loss,g_loss,g_gan,g_l1,seconds\n1,10,0.0002,{loss},20,0.7,0.2,3.5\n")
+    assert (image == BLUE).all(axis=-1).any() == (loss == "0.5"), "the one value is a dot"
 
 
 def test_the_parts_of_the_generators_loss_may_be_missing(tmp_path):

@@ -83,7 +83,7 @@ def test_a_web_page_is_not_taken_for_the_file(server, output):
 
 NO_ARCHIVES = {
     "is empty": whole(b""),
-    "is no tar archive": whole(b"<html>please log in</html>" * 100, Content_Type="application/octet-stream"),
+    "is not a tar archive": whole(b"<html>please log in</html>" * 100, Content_Type="application/octet-stream"),
     "is cut short or damaged": whole(CONTENT[:500_000]),  # and declared so
     "is cut short or damaged ": whole(gzip.compress(CONTENT)[:500_000]),
     "holds no file": whole(bytes(10240)),
@@ -95,7 +95,7 @@ def test_what_is_no_whole_archive_leads_to_the_next_mirror_and_is_not_recorded(s
     server.answers = [NO_ARCHIVES[reason]]
     lines = failed_download(output, server.url)
     assert lines[0].startswith(f"{server.url}: {reason.strip()}")
-    assert lines[0].endswith("(what came is deleted)")
+    assert lines[0].endswith("(partial file deleted)")
     assert list(output.parent.iterdir()) == []
     server.asked, server.answers = [], [NO_ARCHIVES[reason], whole()]
     mirrors = ("--mirror", server.url, "--mirror", server.url + "?mirror=2")
@@ -108,7 +108,7 @@ def test_what_is_no_archive_is_not_recorded_where_it_was_put_by_hand(server, out
     output.write_bytes(b"hello")
     result = script("download", "--dataset", "x", "--mirror", server.url, output)
     assert (result.returncode, result.stdout.count("\n")) == (1, 1)
-    assert result.stdout.startswith(f"error: {output}: is no tar archive")
+    assert result.stdout.startswith(f"error: {output}: is not a tar archive")
     assert list(output.parent.iterdir()) == [output]
 
 
@@ -172,7 +172,7 @@ def test_a_configured_checksum_is_checked(server, output, tmp_path):
     (tmp_path / "other").write_bytes(OTHER)
     good, other = sha256_of(tmp_path / "good"), sha256_of(tmp_path / "other")
     lines = failed_download(output, server.url, options=("--sha256", other))
-    assert lines[0] == f"{server.url}: its sha256 is {good}, but {other} is configured (what came is deleted)"
+    assert lines[0] == f"{server.url}: its sha256 is {good}, but {other} is configured (partial file deleted)"
     assert list(output.parent.iterdir()) == []
     fetch([server.url, f"file://{tmp_path / 'other'}"], output, sha256=other.upper())
     assert is_whole(output, OTHER)
@@ -215,7 +215,7 @@ def test_mistakes_of_the_caller_are_one_line(tmp_path, output):
     assert line == "mirror ftp://host/x.tar.gz: must start with http://, https:// or file://"
     for word in ("abc", ""):
         (line,) = failed_download(output, "http://127.0.0.1:1/", options=("--sha256", word))
-        assert line.startswith(f"sha256: {word!r} is no SHA-256 checksum")
+        assert line.startswith(f"sha256: {word!r} is not an SHA-256 checksum")
     (line,) = failed_download(output, "http://127.0.0.1:1/", options=("--timeout", "0"))
     assert line.startswith("--timeout: ")
 

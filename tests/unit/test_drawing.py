@@ -39,15 +39,15 @@ def test_archive_has_the_published_layout(tmp_path):
     subprocess.run([sys.executable, PROGRAM, path, "--train", "3", "--val", "2", "--size", "64"], check=True)
     with tarfile.open(path) as archive:
         assert archive.getnames() == [f"demo/train/{n}.jpg" for n in (1, 2, 3)] + [f"demo/val/{n}.jpg" for n in (1, 2)]
-        pictures = [Image.open(io.BytesIO(archive.extractfile(m).read())) for m in archive.getmembers()]
-    assert {(p.format, p.mode, p.size) for p in pictures} == {("JPEG", "RGB", (128, 64))}
-    assert len({p.tobytes() for p in pictures}) == 5
-    right = np.asarray(pictures[0])[:, 64:].reshape(-1, 1, 3).astype(int)
+        images = [Image.open(io.BytesIO(archive.extractfile(m).read())) for m in archive.getmembers()]
+    assert {(p.format, p.mode, p.size) for p in images} == {("JPEG", "RGB", (128, 64))}
+    assert len({p.tobytes() for p in images}) == 5
+    right = np.asarray(images[0])[:, 64:].reshape(-1, 1, 3).astype(int)
     to_nearest_label = np.abs(right - np.array(list(PALETTE.values()))).max(axis=-1).min(axis=-1)
     assert np.mean(to_nearest_label <= 12) > 0.9, "the right half shows flat label colours, but for JPEG's edges"
 
 
-def test_a_picture_does_not_depend_on_how_many_there_are(tmp_path):
+def test_a_image_does_not_depend_on_how_many_there_are(tmp_path):
     contents = []
     for count in (1, 2):
         write_demo(tmp_path / "demo", train=count, val=1, size=64)

@@ -8,7 +8,7 @@ import tarfile
 import time
 
 import pytest
-from archives import GOOD, contents, errors_of, make_archive, make_folder, member, noise_picture, picture
+from archives import GOOD, contents, errors_of, image, make_archive, make_folder, member, noise_image
 from conftest import ROOT, script
 from disks import small_disk
 
@@ -53,15 +53,15 @@ def test_what_is_not_declared_is_skipped_with_a_note(tmp_path, capfd):
 def test_all_problems_are_listed_each_with_its_file(tmp_path):
     files = {f"x/{name}": data for name, data in GOOD.items()}
     files |= {
-        "x/train/cut.jpg": noise_picture(64, 64, "JPEG")[:-200],
-        "x/train/odd.jpg": picture(width=9),
+        "x/train/cut.jpg": noise_image(64, 64, "JPEG")[:-200],
+        "x/train/odd.jpg": image(width=9),
         "x/train/none.jpg": b"",
-        "x/val/small.png": picture(2, 2, format="PNG"),
+        "x/val/small.png": image(2, 2, format="PNG"),
         "x/val/notes.txt": b"these are notes",
-        "x/train/1.png": picture(format="PNG"),
-        "x/train/more/1.jpg": picture(),
-        "x/train/more/2.jpg": picture(),
-        "y/val/7.jpg": picture(),
+        "x/train/1.png": image(format="PNG"),
+        "x/train/more/1.jpg": image(),
+        "x/train/more/2.jpg": image(),
+        "y/val/7.jpg": image(),
     }
     archive = make_archive(tmp_path / "a.tar.gz", files)
     result = script("extract", archive, tmp_path / "p", "--splits", "train=9", "val=4", "test")
@@ -71,20 +71,20 @@ def test_all_problems_are_listed_each_with_its_file(tmp_path):
         "x/train/odd.jpg: is 9x4: an odd width",
         "x/train/none.jpg: is empty",
         "x/val/small.png: is 2x2: its halves are smaller than 2x2",
-        "x/val/notes.txt: is no picture",
+        "x/val/notes.txt: is not an image",
         "x/train/1.png: has the same name as 1.jpg",
         "x/train/more: is a folder within a split",
         "y: holds splits, and so does x",
-        "split train has 6 pictures, but 9 are declared",
-        "split test has no pictures",
+        "split train has 6 images, but 9 are declared",
+        "split test has no images",
     ]
     assert len(lines) == len(starts)
     for start in starts:
         assert any(line.startswith(start) for line in lines), (start, lines)
 
 
-def test_a_single_picture_among_pairs_is_told_by_name(tmp_path, capfd):
-    files = GOOD | {"train/lone.jpg": picture(4, 4), "train/panorama.jpg": picture(16, 4)}
+def test_a_single_image_among_pairs_is_told_by_name(tmp_path, capfd):
+    files = GOOD | {"train/lone.jpg": image(4, 4), "train/panorama.jpg": image(16, 4)}
     archive = make_archive(tmp_path / "a.tar.gz", files)
     assert extract(archive, tmp_path / "pairs", {"train": 5, "val": 1}) == {"train": 5, "val": 1}
     warnings = [line for line in capfd.readouterr().err.splitlines() if line.startswith("warning: ")]
@@ -95,8 +95,8 @@ def test_a_single_picture_among_pairs_is_told_by_name(tmp_path, capfd):
 
 
 @pytest.mark.parametrize(("size", "warned"), [((8, 8), True), ((12, 8), False), ((16, 8), False), ((32, 8), False)])
-def test_pictures_that_are_all_single_ones_are_told(tmp_path, capfd, size, warned):
-    folder = make_folder(tmp_path / "mine", {f"train/{n}.jpg": picture(*size) for n in range(3)})
+def test_images_that_are_all_single_ones_are_told(tmp_path, capfd, size, warned):
+    folder = make_folder(tmp_path / "mine", {f"train/{n}.jpg": image(*size) for n in range(3)})
     extract(folder, tmp_path / "pairs", {"train": 3})
     assert (f"warning: {folder}: halves are 0.50 times as wide as high" in capfd.readouterr().err) == warned
 
@@ -117,23 +117,23 @@ def test_the_same_file_twice_is_a_problem(tmp_path):
 
 
 def test_a_wrong_top_level_says_which_folders_there_are(tmp_path):
-    archive = make_archive(tmp_path / "a.tar.gz", {"x/Train/1.jpg": picture(), "x/valid/1.jpg": picture()})
+    archive = make_archive(tmp_path / "a.tar.gz", {"x/Train/1.jpg": image(), "x/valid/1.jpg": image()})
     with pytest.raises(InputError) as error:
         extract(archive, tmp_path / "pairs", {"train": 1, "val": 1})
     assert [line.removeprefix(f"{archive}: ") for line in str(error.value).splitlines()] == [
-        "split train has no pictures; there are other folders: x/Train, x/valid",
-        "split val has no pictures; there are other folders: x/Train, x/valid",
+        "split train has no images; there are other folders: x/Train, x/valid",
+        "split val has no images; there are other folders: x/Train, x/valid",
     ]
 
 
 def test_an_empty_split_is_a_problem(tmp_path):
     archive = make_archive(tmp_path / "a.tar.gz", GOOD, (member("test", tarfile.DIRTYPE),))
-    with pytest.raises(InputError, match=f"^{archive}: split test has no pictures$"):
+    with pytest.raises(InputError, match=f"^{archive}: split test has no images$"):
         extract(archive, tmp_path / "pairs", {"train": 3, "val": 1, "test": None})
 
 
 def test_odd_things_in_a_folder_are_problems(tmp_path):
-    folder = make_folder(tmp_path / "mine", GOOD | {"train/deep/er/1.jpg": picture()})
+    folder = make_folder(tmp_path / "mine", GOOD | {"train/deep/er/1.jpg": image()})
     (folder / "train" / "lost.jpg").symlink_to("nowhere.jpg")
     os.mkfifo(folder / "train" / "pipe.jpg")  # opening it would wait for ever
     (folder / "train" / "loop").symlink_to(folder)
@@ -179,7 +179,7 @@ def test_the_checksum_is_compared_with_the_configured_or_recorded_one(tmp_path):
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path):
-    files = {f"train/{n}.bmp": noise_picture(256, 128, "BMP") for n in range(40)}
+    files = {f"train/{n}.bmp": noise_image(256, 128, "BMP") for n in range(40)}
     archive = make_archive(tmp_path / "a.tar.gz", files)
     with small_disk(tmp_path / "disk", 2**20) as disk:
         result = script("extract", archive, disk / "data" / "pairs", "--splits", "train=40")
@@ -197,7 +197,7 @@ def test_mistaken_splits_name_the_word(tmp_path, words):
 
 
 def test_what_a_killed_start_left_is_removed_by_the_next(tmp_path):
-    files = {f"train/{n}.bmp": noise_picture(512, 256, "BMP") for n in range(300)}
+    files = {f"train/{n}.bmp": noise_image(512, 256, "BMP") for n in range(300)}
     archive = make_archive(tmp_path / "a.tar", files, mode="w")
     output = tmp_path / "data" / "pairs"
     command = [sys.executable, ROOT / "scripts" / "extract.py", archive, output, "--splits", "train"]

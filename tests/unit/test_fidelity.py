@@ -18,8 +18,8 @@ from pix2pix.system.errors import InputError
 N = 160
 
 
-def write_pictures(folder, values: np.ndarray) -> None:
-    """Flat pictures of the given colours, (N, 3) uint8."""
+def write_images(folder, values: np.ndarray) -> None:
+    """Flat images of the given colours, (N, 3) uint8."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, colour in enumerate(values):
         Image.new("RGB", (8, 8), tuple(map(int, colour))).save(folder / f"{number}.png")
@@ -47,8 +47,8 @@ def network() -> str:
         def can_be_compiled():
             return False
 
-        def forward(self, pictures):
-            return (pictures.double().mean((2, 3)),)
+        def forward(self, images):
+            return (images.double().mean((2, 3)),)
 
     torch_fidelity.register_feature_extractor("mean-colour", MeanColour)
     return "mean-colour"
@@ -67,8 +67,8 @@ def colours() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture
 def folder(tmp_path, colours):
-    write_pictures(tmp_path / "predict" / "prediction", colours[0])
-    write_pictures(tmp_path / "predict" / "target", colours[1])
+    write_images(tmp_path / "predict" / "prediction", colours[0])
+    write_images(tmp_path / "predict" / "target", colours[1])
     Image.new("RGB", (100, 50)).save(tmp_path / "predict" / "grid.png")
     (tmp_path / "weights.pth").write_bytes(b"not used by the small network")
     return tmp_path / "predict"
@@ -83,7 +83,7 @@ def test_the_distances_are_those_of_the_closed_form(folder, colours, network):
     # the variances estimated with n - 1
     distance = (10**2 + 0 + 10**2) + (5**2 + 0 + 10**2) * N / (N - 1)
     assert scores["metrics"]["fid"]["mean"] == pytest.approx(distance, rel=1e-9)
-    # unbiased squared MMD with the kernel (x.y / 3 + 1)^3 over all pairs of different pictures
+    # unbiased squared MMD with the kernel (x.y / 3 + 1)^3 over all pairs of different images
     kernel = lambda a, b: (a @ b.T / 3 + 1) ** 3  # noqa: E731
     same = [(kernel(x, x).sum() - np.trace(kernel(x, x))) / (N * (N - 1)) for x in colours]
     kid = sum(same) - 2 * kernel(first, second).mean()
@@ -92,7 +92,7 @@ def test_the_distances_are_those_of_the_closed_form(folder, colours, network):
 
 
 def test_predictions_that_are_the_targets_have_no_distance(folder, colours, network):
-    write_pictures(folder / "prediction", colours[1])
+    write_images(folder / "prediction", colours[1])
     weights = folder.parent / "weights.pth"
     assert measure(folder, weights, sha256_of(weights), network)["metrics"]["fid"]["mean"] == pytest.approx(0, abs=1e-6)
 
@@ -114,7 +114,7 @@ def test_an_empty_checksum_is_a_mistake_and_no_leave_to_load_anything(folder):
     flags = ("--predict_dir", folder, "--weights", weights, "--sha256", "")
     result = script("measure_fidelity", folder.parent / "fidelity.json", *flags)
     assert (result.returncode, result.stdout.count("\n")) == (1, 1)
-    assert result.stdout.startswith("error: sha256: '' is no SHA-256 checksum")
+    assert result.stdout.startswith("error: sha256: '' is not an SHA-256 checksum")
 
 
 def test_nothing_is_measured_or_fetched_unless_it_is_asked_for():

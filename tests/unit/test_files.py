@@ -107,11 +107,11 @@ def test_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(tmp_
 
 
 def test_a_killed_job_of_records_leaves_nothing_to_the_next_one(tmp_path):
-    pictures = draw_pairs(tmp_path / "pairs")
+    images = draw_pairs(tmp_path / "pairs")
     abandoned = tmp_path / "data" / ".train.mindrecord.abcd1234.part"
     abandoned.mkdir(parents=True)
     (abandoned / "train.mindrecord").write_text("half")
-    done = script("mindrecord", pictures, tmp_path / "data/train.mindrecord", "--split", "train")
+    done = script("mindrecord", images, tmp_path / "data/train.mindrecord", "--split", "train")
     assert done.returncode == 0, done.stdout
     assert {path.name for path in (tmp_path / "data").iterdir()} == {"train.mindrecord", "train.mindrecord.db"}
 

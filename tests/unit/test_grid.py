@@ -1,4 +1,4 @@
-"""The grid shows the very pixels of the pictures, under their headings and names."""
+"""The grid shows the very pixels of the images, under their headings and names."""
 
 import numpy as np
 import pytest
@@ -11,26 +11,26 @@ def noise(seed: int, height: int, width: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def find(grid: np.ndarray, picture: np.ndarray) -> tuple[int, int] | None:
-    """Where the picture stands in the grid, pixel for pixel: (y, x), or None."""
-    height, width = picture.shape[:2]
-    for y, x in np.argwhere((grid == picture[0, 0]).all(axis=-1)):
-        if np.array_equal(grid[y : y + height, x : x + width], picture):
+def find(grid: np.ndarray, image: np.ndarray) -> tuple[int, int] | None:
+    """Where the image stands in the grid, pixel for pixel: (y, x), or None."""
+    height, width = image.shape[:2]
+    for y, x in np.argwhere((grid == image[0, 0]).all(axis=-1)):
+        if np.array_equal(grid[y : y + height, x : x + width], image):
             return int(y), int(x)
     return None
 
 
 def read(path) -> np.ndarray:
-    with Image.open(path) as picture:
-        assert (picture.format, picture.mode) == ("PNG", "RGB")
-        return np.asarray(picture)
+    with Image.open(path) as image:
+        assert (image.format, image.mode) == ("PNG", "RGB")
+        return np.asarray(image)
 
 
-def test_pictures_stand_pixel_for_pixel_in_columns_and_rows(tmp_path):
+def test_images_stand_pixel_for_pixel_in_columns_and_rows(tmp_path):
     rows = [(f"{r}.jpg", *(noise(10 * r + c, 128, 160) for c in range(3))) for r in range(2)]
     write_grid(rows, tmp_path / "grid.png")
     grid = read(tmp_path / "grid.png")
-    places = [[find(grid, picture) for picture in pictures] for _, *pictures in rows]
+    places = [[find(grid, image) for image in images] for _, *images in rows]
     assert all(None not in row for row in places)
     for row in places:
         assert len({y for y, _ in row}) == 1
@@ -41,7 +41,7 @@ def test_pictures_stand_pixel_for_pixel_in_columns_and_rows(tmp_path):
     assert (grid[top : top + 128, :left] < 160).any(), "the name stands left of the row"
 
 
-def test_small_pictures_are_enlarged_by_whole_pixels(tmp_path):
+def test_small_images_are_enlarged_by_whole_pixels(tmp_path):
     rows = [("a", *(noise(c, 48, 48) for c in range(3)))]
     write_grid(rows, tmp_path / "grid.png")
     enlarged = rows[0][2].repeat(3, axis=0).repeat(3, axis=1)

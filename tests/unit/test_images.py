@@ -1,4 +1,4 @@
-"""What open_rgb makes of every kind of picture, against values worked out by hand."""
+"""What open_rgb makes of every kind of image, against values computed by hand."""
 
 import io
 import struct
@@ -15,16 +15,16 @@ RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8)
 
 
-def encoded(picture: Image.Image | np.ndarray, format: str = "PNG", **options) -> bytes:
+def encoded(image: Image.Image | np.ndarray, format: str = "PNG", **options) -> bytes:
     buffer = io.BytesIO()
-    (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(buffer, format, **options)
+    (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(buffer, format, **options)
     return buffer.getvalue()
 
 
 def pixels(data: bytes) -> np.ndarray:
-    picture = open_rgb(data)
-    assert picture.mode == "RGB"
-    return np.asarray(picture)
+    image = open_rgb(data)
+    assert image.mode == "RGB"
+    return np.asarray(image)
 
 
 @pytest.mark.parametrize("format", ["PNG", "BMP", "TIFF", "PPM", "WEBP"])
@@ -45,7 +45,7 @@ def test_grey_is_the_same_value_in_each_channel():
         assert (pixels(encoded(grey, format)) == grey[..., None]).all()
 
 
-def test_one_bit_pictures_are_black_and_white():
+def test_one_bit_images_are_black_and_white():
     bits = np.array([[True, False, False, True]])
     assert (pixels(encoded(Image.fromarray(bits)))[..., 0] == [[255, 0, 0, 255]]).all()
 
@@ -59,22 +59,22 @@ def test_alpha_is_laid_over_white():
 
 
 def test_grey_with_alpha_is_laid_over_white():
-    picture = Image.merge("LA", [Image.new("L", (2, 1), 100), Image.frombytes("L", (2, 1), bytes([128, 0]))])
-    assert pixels(encoded(picture)).tolist() == [[[177] * 3, [255] * 3]]
+    image = Image.merge("LA", [Image.new("L", (2, 1), 100), Image.frombytes("L", (2, 1), bytes([128, 0]))])
+    assert pixels(encoded(image)).tolist() == [[[177] * 3, [255] * 3]]
 
 
-def palette_picture() -> Image.Image:
-    picture = Image.frombytes("P", (3, 1), bytes([0, 1, 2]))
-    picture.putpalette([10, 20, 30, 200, 100, 50, 1, 2, 3])
-    return picture
+def palette_image() -> Image.Image:
+    image = Image.frombytes("P", (3, 1), bytes([0, 1, 2]))
+    image.putpalette([10, 20, 30, 200, 100, 50, 1, 2, 3])
+    return image
 
 
 def test_a_palette_gives_its_colours():
-    assert pixels(encoded(palette_picture())).tolist() == [[[10, 20, 30], [200, 100, 50], [1, 2, 3]]]
+    assert pixels(encoded(palette_image())).tolist() == [[[10, 20, 30], [200, 100, 50], [1, 2, 3]]]
 
 
 def test_a_transparent_palette_entry_is_white():
-    data = encoded(palette_picture(), transparency=1)
+    data = encoded(palette_image(), transparency=1)
     assert pixels(data).tolist() == [[[10, 20, 30], [255, 255, 255], [1, 2, 3]]]
 
 
@@ -86,8 +86,8 @@ def test_a_transparent_colour_is_white():
 @pytest.mark.parametrize("format", ["PNG", "TIFF", "PPM"])
 def test_sixteen_bit_grey_is_rounded_to_eight(format):
     values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
-    picture = Image.fromarray(values.astype(np.int32) if format == "PPM" else values)
-    grey = pixels(encoded(picture, format))[..., 0].ravel()
+    image = Image.fromarray(values.astype(np.int32) if format == "PPM" else values)
+    grey = pixels(encoded(image, format))[..., 0].ravel()
     assert grey[[0, 128, 129, 257, 385, 386, 65406, 65407, 65535]].tolist() == [0, 0, 1, 1, 1, 2, 254, 255, 255]
     assert (grey == np.rint(np.arange(65536) / 257)).all()
 
@@ -129,9 +129,9 @@ def test_a_file_cut_short_anywhere_is_refused_or_has_all_its_pixels(format, opti
 def test_messages_name_the_file(tmp_path):
     for name, data, reason in [
         ("empty.jpg", b"", "is empty"),
-        ("text.jpg", b"not a picture at all", r"is no picture \(JPEG, .*\), or cut short"),
+        ("text.jpg", b"not an image at all", r"is not an image \(JPEG, .*\), or cut short"),
         ("cut.jpg", encoded(Image.effect_noise((64, 64), 50), "JPEG")[:-80], "cannot be decoded"),
-        ("animation.gif", encoded(palette_picture(), "GIF"), r"is no picture \(JPEG, .*\), or cut short"),
+        ("animation.gif", encoded(palette_image(), "GIF"), r"is not an image \(JPEG, .*\), or cut short"),
         ("float.tif", encoded(np.ones((4, 4), np.float32), "TIFF"), "cannot be decoded: floating-point"),
         ("wide.tif", encoded(np.full((4, 4), 70000, np.int32), "TIFF"), "70000 are not within 16 bits"),
     ]:
@@ -179,5 +179,5 @@ def test_the_size_of_halves():
     ],
 )
 def test_what_is_wrong_with_a_pair_is_said(size, wrong):
-    with pytest.raises(InputError, match=f"^picture: {wrong}$"):
+    with pytest.raises(InputError, match=f"^image: {wrong}$"):
         half_size(encoded(Image.new("RGB", size)))

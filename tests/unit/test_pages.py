@@ -1,4 +1,4 @@
-"""The gallery opens from disk: whole, without a network, whatever the pictures are called."""
+"""The gallery opens from disk: whole, without a network, whatever the images are called."""
 
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,7 +15,7 @@ NAMES = ["1", "14_1148_to_1163", "a b.c", "50%", "#1?", "c:d", '<b>"x"&amp;\'', 
 
 
 class Reader(HTMLParser):
-    """Collects the addresses, the pictures' descriptions and the headings of a page."""
+    """Collects the addresses, the images' descriptions and the headings of a page."""
 
     def __init__(self):
         super().__init__()
@@ -58,7 +58,7 @@ def read(page: Path) -> Reader:
     return reader
 
 
-def test_every_picture_is_there_under_its_name(gallery):
+def test_every_image_is_there_under_its_name(gallery):
     page = read(gallery / "index.html")
     linked = {unquote(a) for a in page.addresses if not a.startswith("data:")}
     assert linked == {f"{place}{name}.png" for place in ("input/", "prediction/", "target/") for name in NAMES}
@@ -78,7 +78,7 @@ def test_names_and_facts_are_text_not_markup(gallery):
     assert "b" not in page.tags
     assert "i" not in page.tags
     assert "<i>&" in page.text
-    assert f"{len(NAMES)} pictures" in page.text
+    assert f"{len(NAMES)} images" in page.text
 
 
 def test_the_grid_is_linked_where_there_is_one(gallery):
@@ -87,7 +87,7 @@ def test_the_grid_is_linked_where_there_is_one(gallery):
     write_gallery(gallery, "my_run", {}, NAMES[:1])
     page = read(gallery / "index.html")
     assert "grid.png" in page.addresses
-    assert "1 picture:" in page.text
+    assert "1 image:" in page.text
 
 
 @pytest.mark.browser

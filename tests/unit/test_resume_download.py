@@ -183,7 +183,7 @@ def test_a_spoilt_part_is_thrown_away_and_downloaded_again(server, output, tmp_p
     fetch([server.url], output, sha256=sha256_of(tmp_path / "good"), **QUICK)
     assert is_whole(output)
     assert server.ranges() == ["bytes=300000-", None]
-    assert "what came is deleted" in capfd.readouterr().err
+    assert "partial file deleted" in capfd.readouterr().err
 
 
 def test_a_part_of_unknown_origin_is_not_built_on(server, output):

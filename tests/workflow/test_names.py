@@ -15,7 +15,7 @@ def hits(folder):
     return list(folder.rglob("HIT"))
 
 
-def test_a_clone_a_working_folder_pictures_and_a_title_of_any_name_simply_work(tmp_path):
+def test_a_clone_a_working_folder_images_and_a_title_of_any_name_simply_work(tmp_path):
     checkout = copy_checkout(tmp_path / STRANGE)
     work = tmp_path / "work" / STRANGE
     draw_pairs(work / STRANGE)

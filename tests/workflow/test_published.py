@@ -72,13 +72,13 @@ def test_a_published_run_predicts_and_is_measured_without_training(server, tmp_p
     jobs = planned(tmp_path, target, "--configfile", str(mine))
     assert jobs == {"download_weights": 1, "extract": 1, "mindrecord": 1, "predict": 1, "evaluate": 1}
     snakemake(tmp_path, target, "--configfile", str(mine))
-    # the network's own output for the right half, in floating point, before it becomes a picture
+    # the network's own output for the right half, in floating point, before it becomes an image
     with Image.open(folder / "val" / "1.png") as pair:
         x = to_array(pair.convert("RGB").crop((256, 0, 512, 256)), 3)[np.newaxis]
     own = compile_forward(generator)(ms.Tensor(x)).asnumpy()[0]
     levels = (own.transpose(1, 2, 0) + 1) * 127.5
-    with Image.open(tmp_path / "results" / "facades_published" / "predict" / "prediction" / "1.png") as picture:
-        assert np.abs(np.asarray(picture) - levels).max() <= 0.5 + 127.5 * 1e-5
+    with Image.open(tmp_path / "results" / "facades_published" / "predict" / "prediction" / "1.png") as image:
+        assert np.abs(np.asarray(image) - levels).max() <= 0.5 + 127.5 * 1e-5
     facts = json.loads((tmp_path / target).read_text())
     assert facts["checkpoint"] == "Generator_200.ckpt"
     assert facts["checkpoint_sha256"] == sha256_of(tmp_path / "Generator_200.ckpt")

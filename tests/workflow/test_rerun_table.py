@@ -1,6 +1,6 @@
 """What a user changes, and which rules run again: the table of docs/reruns.md.
 
-`python tests/workflow/test_rerun_table.py` works it out and writes it; the tests compare it with what is there.
+`python tests/workflow/test_rerun_table.py` computes it and writes it; the tests compare it with what is there.
 """
 
 import shutil
@@ -20,9 +20,9 @@ RULES = (
 )  # fmt: skip
 INTRODUCTION = """# What runs again
 
-After a finished `snakemake` of two runs, `own` on a folder of pictures and `fetched` on an archive, a user changes
+After a finished `snakemake` of two runs, `own` on a folder of images and `fetched` on an archive, a user changes
 one thing and gives the same command again. The table says how many jobs of each rule that plans; where a row is
-empty there is nothing to be done. tests/workflow/test_rerun_table.py works it out with real dry runs.
+empty there is nothing to be done. tests/workflow/test_rerun_table.py computes it with real dry runs.
 
 Training that runs again goes on from the saved state where that fits (docs/recovery.md). What is deleted in between
 is made again when something that is asked for needs it; ask for it by its name to have it at once.
@@ -34,13 +34,13 @@ def nothing(work: Path) -> None:
     """Change no file."""
 
 
-def edit_picture(work: Path) -> None:
-    with open(work / "pictures/val/1.png", "ab") as file:
+def edit_image(work: Path) -> None:
+    with open(work / "images/val/1.png", "ab") as file:
         file.write(b" ")
 
 
-def remove_picture(work: Path) -> None:
-    (work / "pictures/train/5.png").unlink()
+def remove_image(work: Path) -> None:
+    (work / "images/train/5.png").unlink()
 
 
 def replace_archive(work: Path) -> None:
@@ -83,8 +83,8 @@ CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path], None]]] = [
     ("`splits` of a dataset: a count", ("datasets={own: {splits: {train: 5, val: 3}}}",), nothing),
     ("`folder` of a dataset", ("datasets={own: {folder: others}}",), nothing),
     ("`mirrors`", ("datasets={fetched: {mirrors: ['http://localhost:1']}}",), nothing),
-    ("a picture in a folder, edited in place", (), edit_picture),
-    ("a picture in a folder, removed", (), remove_picture),
+    ("an image in a folder, edited in place", (), edit_image),
+    ("an image in a folder, removed", (), remove_image),
     ("data/fetched.tar.gz, replaced by another", (), replace_archive),
     ("`all`: one run only", ("all=[own]",), nothing),
     ("`seeds`", ("seeds=[0, 1]",), nothing),
@@ -102,11 +102,11 @@ CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path], None]]] = [
 
 def make(work: Path) -> None:
     """A working folder in which two runs are finished."""
-    draw_pairs(work / "pictures")
+    draw_pairs(work / "images")
     draw_pairs(work / "others", val=2)
     with tarfile.open(work / "fetched.tar.gz", "w:gz") as archive:
-        archive.add(work / "pictures", "fetched")
-    datasets = {"own": {"folder": "pictures"}, "fetched": {"mirrors": ["file://fetched.tar.gz"]}}
+        archive.add(work / "images", "fetched")
+    datasets = {"own": {"folder": "images"}, "fetched": {"mirrors": ["file://fetched.tar.gz"]}}
     runs = dict.fromkeys(datasets, TINY_RUN)
     (work / "mine.yaml").write_text(yaml.safe_dump({"datasets": datasets, "runs": runs, "all": list(runs)}))
     snakemake(work, "--configfile", "mine.yaml")

@@ -30,7 +30,7 @@ def test_what_the_executable_made_the_module_leaves_as_it_is(tmp_path):
 
 @pytest.fixture
 def extracted(tmp_path):
-    """A working folder in which the pictures of a folder are extracted, and what to ask for there."""
+    """A working folder in which the images of a folder are extracted, and what to ask for there."""
     draw_pairs(tmp_path / "squares")
     config = {"datasets": {"squares": {"folder": "squares"}}, "runs": {"squares": TINY_RUN}}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
@@ -41,8 +41,8 @@ def extracted(tmp_path):
 
 
 def edit(folder):
-    picture = folder / "val/1.png"
-    with open(picture, "r+b") as file:
+    image = folder / "val/1.png"
+    with open(image, "r+b") as file:
         file.seek(0, 2)
         file.write(b" ")
 
@@ -64,7 +64,7 @@ def rename(folder):
 
 
 @pytest.mark.parametrize("change", [edit, replace, add, remove, rename])
-def test_pictures_that_change_are_extracted_again(extracted, change):
+def test_images_that_change_are_extracted_again(extracted, change):
     work, arguments = extracted
     change(work / "squares")
     assert planned(work, *arguments) == {"extract": 1}

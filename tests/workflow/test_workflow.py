@@ -1,4 +1,4 @@
-"""The workflow as its users run it: real Snakemake, real pictures, small networks."""
+"""The workflow as its users run it: real Snakemake, real images, small networks."""
 
 import json
 import shutil
@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import yaml
-from archives import make_archive, noise_picture
+from archives import make_archive, noise_image
 from conftest import ROOT, TINY_RUN, copy_checkout, draw_pairs, planned, script, snakemake
 from PIL import Image
 
@@ -150,7 +150,7 @@ def test_what_predicts_on_a_gpu_takes_its_turn_with_what_trains_there(tmp_path):
         assert [f"device={device}" in line for line in resources] == [True]
 
 
-def test_several_mistakes_in_the_pictures_are_all_named_and_nothing_is_left(tmp_path):
+def test_several_mistakes_in_the_images_are_all_named_and_nothing_is_left(tmp_path):
     folder = draw_pairs(tmp_path / "own")
     (folder / "train/1.png").write_bytes(b"")
     Image.new("RGB", (63, 32)).save(folder / "val/2.png")
@@ -179,7 +179,7 @@ def test_sharded_records_are_the_whole_split_in_order(tmp_path):
 
 def test_an_archive_like_that_of_maps_goes_through_the_data_stages_by_a_mirror(tmp_path):
     names = [f"maps/{split}/{n}.jpg" for split in ("train", "val") for n in (1, 2, 10)]
-    make_archive(tmp_path / "mirror/maps.tar.gz", {name: noise_picture(1200, 600, "JPEG") for name in names})
+    make_archive(tmp_path / "mirror/maps.tar.gz", {name: noise_image(1200, 600, "JPEG") for name in names})
     counts = "datasets={maps: {splits: {train: 3, val: 3}}}"
     mirror = f"mirrors=['file://{tmp_path}/mirror']"
     snakemake(tmp_path, "data/maps/val.mindrecord", "--config", mirror, counts)
@@ -192,7 +192,7 @@ def test_an_archive_like_that_of_maps_goes_through_the_data_stages_by_a_mirror(t
     assert planned(tmp_path, "data/maps/val.mindrecord", "--config", counts) == {}
 
 
-def test_pictures_may_be_called_like_anything_that_predict_writes(tmp_path):
+def test_images_may_be_called_like_anything_that_predict_writes(tmp_path):
     names = ["grid", ".", "index", "facts", "input", "target", "prediction", "-n", "a b", "é;$(x)&'"]
     draw_pairs(tmp_path / "own", train=2, val=len(names))
     for number, name in enumerate(names, 1):
@@ -212,7 +212,7 @@ def test_pictures_may_be_called_like_anything_that_predict_writes(tmp_path):
     [
         (b"# caf\xe9\n", "is not UTF-8 (byte "),
         (b"seeds: &own [*own]\n", "a part of it holds itself"),
-        (b"comparisons: {a: [\n", "is no YAML: "),
+        (b"comparisons: {a: [\n", "is not YAML: "),
     ],
 )
 def test_a_config_file_that_cannot_be_read_is_one_line(tmp_path, added, says):

@@ -1,7 +1,7 @@
 """Does the training learn as well as the same networks in plain PyTorch?
 
     pip install torch==2.13.0
-    python benchmarks/learning.py FOLDER [--mirror file:///where/facades.tar.gz/is] [--seeds 1 2]
+    python timings/learning.py FOLDER [--mirror file:///where/facades.tar.gz/is] [--seeds 1 2]
 
 Trains facades (BtoA, batch 1, 128 pixels, g_ngf = d_ndf = 32, 40 epochs, no dropout) with two seeds, by
 the workflow and in PyTorch from the same initial weights, on the same crops and flips in the same order
@@ -10,8 +10,8 @@ FOLDER/learning.csv, learning.png and learning.md. What was stopped goes on by t
 
 Two hours on two cores; sooner with a seed on each (then once more without --seeds, for the results):
 
-    taskset -c 0 python benchmarks/learning.py FOLDER --seeds 1 &
-    taskset -c 1 python benchmarks/learning.py FOLDER --seeds 2
+    taskset -c 0 python timings/learning.py FOLDER --seeds 1 &
+    taskset -c 1 python timings/learning.py FOLDER --seeds 2
 """
 
 import argparse
@@ -32,7 +32,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from pix2pix.config.settings import TrainSettings
-from pix2pix.data.loader import batches, plan_epoch, to_array, to_pixels, whole_pairs
+from pix2pix.data.loader import batches, sample_epoch, to_array, to_pixels, whole_pairs
 from pix2pix.data.records import count
 from pix2pix.evaluation.metrics import compare
 from pix2pix.system.files import replacing
@@ -76,7 +76,7 @@ def train_in_torch(folder: Path, seed: int) -> None:
     for epoch in range(first, settings.epoch_num + 1):
         for group in (trainer.generator_adam, trainer.discriminator_adam):
             group.param_groups[0]["lr"] = learning_rate(epoch, settings)
-        read = batches(train, plan_epoch(pairs, epoch, settings), [[position] for position in range(pairs)], settings)
+        read = batches(train, sample_epoch(pairs, epoch, settings), [[position] for position in range(pairs)], settings)
         start = time.monotonic()
         losses = [
             trainer.step(*map(torch.from_numpy, pair)) for pair in tqdm(read, f"epoch {epoch}", pairs, disable=None)
@@ -186,7 +186,7 @@ def distances(found: dict[tuple, dict], metric: str) -> tuple[float, float]:
 
 
 def write_table(rows: list[dict], path: Path) -> None:
-    """learning.md: a row an epoch, the scores of every side and seed; then how far they are apart."""
+    """learning.md: one row per epoch, the scores of every side and seed; then how far they are apart."""
     columns = [(side, seed) for side in ("workflow", "PyTorch") for seed in SEEDS]
     lines = ["| epoch | " + " | ".join(f"{side}, seed {seed}" for side, seed in columns) + " |"]
     lines.append("|---" * (1 + len(columns)) + "|")

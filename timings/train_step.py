@@ -1,6 +1,6 @@
 """The full-size training step against the same networks in plain PyTorch, alternating in one run.
 
-    pip install torch==2.13.0; python benchmarks/train_step.py [--steps 10]
+    pip install torch==2.13.0; python timings/train_step.py [--steps 10]
 
 Each side runs in a process of its own and waits while the other works. PyTorch is measured in its
 default and in its channels_last layout; the ratio is to the better one. Prints milliseconds a step
@@ -34,7 +34,7 @@ def serve(connection, side: str, batch: int) -> None:
         connection.send(time.perf_counter() - start)
 
 
-def pictures(batch: int) -> tuple[np.ndarray, np.ndarray]:
+def images(batch: int) -> tuple[np.ndarray, np.ndarray]:
     """An input and a target of noise."""
     random = np.random.default_rng(0)
     return tuple(random.uniform(-1, 1, (batch, 3, 256, 256)).astype(np.float32) for _ in range(2))
@@ -48,7 +48,7 @@ def ours(batch: int):
     from pix2pix.training.step import Trainer  # noqa: PLC0415
 
     trainer = Trainer(TrainSettings(batch_size=batch))
-    x, y = map(ms.Tensor, pictures(batch))
+    x, y = map(ms.Tensor, images(batch))
     rate = ms.Tensor(0.0002, ms.float32)
     return lambda: trainer.step(x, y, rate).asnumpy()
 
@@ -59,7 +59,7 @@ def torch_default(batch: int, channels_last: bool = False):
     from torch_pix2pix import Trainer  # noqa: PLC0415
 
     trainer = Trainer(channels_last)
-    x, y = (torch.from_numpy(array).contiguous(memory_format=trainer.layout) for array in pictures(batch))
+    x, y = (torch.from_numpy(array).contiguous(memory_format=trainer.layout) for array in images(batch))
     return lambda: trainer.step(x, y)
 
 
@@ -79,7 +79,7 @@ def multiply_rate(_batch: int):
 def step_gflop(batch: int, ours: bool) -> float:
     """Floating-point operations of the convolutions of one step, in GFLOP: a multiply and an add each.
 
-    In ours both losses share the discriminator's forward pass on the generated picture, and its
+    In ours both losses share the discriminator's forward pass on the generated image, and its
     convolution from 32 to 31 pixels is 36 products of matrices with a row for each of 11 x 11 tiles;
     the transforms to and from them are not counted.
     """
@@ -88,10 +88,10 @@ def step_gflop(batch: int, ours: bool) -> float:
     joined = [2 * f for f in filters[:7]] + [filters[7]]
     up = sum(16 * joined[i] * (filters[i - 1] if i else 3) * (128 >> i) ** 2 for i in range(8))
     sizes = ((6, 64, 128), (64, 128, 64), (128, 256, 32), (512, 1, 30))
-    judge = sum(16 * planes * f * size**2 for planes, f, size in sizes)
-    judge += 256 * 512 * (36 * 11**2 if ours else 16 * 31**2)
+    classify = sum(16 * channels * f * size**2 for channels, f, size in sizes)
+    classify += 256 * 512 * (36 * 11**2 if ours else 16 * 31**2)
     # generator: forward and both gradients; discriminator: twice that, and forward and one gradient for the generator
-    return 2 * batch * (3 * (down + up) + 2 * 3 * judge + (1 if ours else 2) * judge) / 1e9
+    return 2 * batch * (3 * (down + up) + 2 * 3 * classify + (1 if ours else 2) * classify) / 1e9
 
 
 def measure(batch: int, steps: int) -> None:

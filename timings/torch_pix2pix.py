@@ -5,17 +5,17 @@ from torch import nn
 from torch.nn import functional
 
 
-def norm(planes: int) -> nn.Module:
+def norm(channels: int) -> nn.Module:
     """Batch statistics always, as in training."""
-    return nn.BatchNorm2d(planes)
+    return nn.BatchNorm2d(channels)
 
 
 class UnetBlock(nn.Module):
     """One level of the U-Net, its input joined to its output."""
 
-    def __init__(self, planes: int, inner: int, outer: int, below: nn.Module | None, outermost: bool):
+    def __init__(self, channels: int, inner: int, outer: int, below: nn.Module | None, outermost: bool):
         super().__init__()
-        down = nn.Conv2d(planes, inner, 4, 2, 1, bias=False)
+        down = nn.Conv2d(channels, inner, 4, 2, 1, bias=False)
         up = nn.ConvTranspose2d(inner if below is None else 2 * inner, outer, 4, 2, 1, bias=False)
         if outermost:
             layers = [down, below, nn.ReLU(True), up, nn.Tanh()]
@@ -43,8 +43,8 @@ def generator(ngf: int = 64, levels: int = 8) -> nn.Module:
 def discriminator(ndf: int = 64) -> nn.Module:
     """The 70x70 PatchGAN of pix2pix.model.networks.Discriminator."""
     layers = [nn.Conv2d(6, ndf, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, True)]
-    for planes, filters, stride in ((ndf, 2 * ndf, 2), (2 * ndf, 4 * ndf, 2), (4 * ndf, 8 * ndf, 1)):
-        layers += [nn.Conv2d(planes, filters, 4, stride, 1, bias=False), norm(filters), nn.LeakyReLU(0.2, True)]
+    for channels, filters, stride in ((ndf, 2 * ndf, 2), (2 * ndf, 4 * ndf, 2), (4 * ndf, 8 * ndf, 1)):
+        layers += [nn.Conv2d(channels, filters, 4, stride, 1, bias=False), norm(filters), nn.LeakyReLU(0.2, True)]
     return nn.Sequential(*layers, nn.Conv2d(8 * ndf, 1, 4, 1, 1, bias=False))
 
 

@@ -1,6 +1,6 @@
-"""Pictures a second of one process with two threads against two workers of one thread each, at full size.
+"""Images a second of one process with two threads against two workers of one thread each, at full size.
 
-    python benchmarks/data_parallel.py [--global_batch 8] [--rounds 5] [--steps 3]
+    python timings/data_parallel.py [--global_batch 8] [--rounds 5] [--steps 3]
 
 Both train the same networks on the same number of pairs a step: the process on all of them, each
 worker on half. Both are started once and then take turns, one waiting while the other works. Prints

@@ -1,9 +1,9 @@
-"""Pairs a second from MindRecord to normalised batches, against a PyTorch DataLoader on the same pictures.
+"""Pairs a second from MindRecord to normalised batches, against a PyTorch DataLoader on the same images.
 
     pip install torch==2.13.0
-    python benchmarks/input_pipeline.py data/facades/pairs/train data/facades/train.mindrecord
+    python timings/input_pipeline.py data/facades/pairs/train data/facades/train.mindrecord
 
-The other side is a DataLoader with two workers that opens each picture with PIL, halves, enlarges,
+The other side is a DataLoader with two workers that opens each image with PIL, halves, enlarges,
 crops and mirrors it and normalises in PyTorch, as pytorch-CycleGAN-and-pix2pix does it. The two
 alternate in one run; the ratio is of the medians (above 1: ours is faster).
 """
@@ -20,13 +20,13 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from pix2pix.config.settings import TrainSettings
-from pix2pix.data.loader import batches, plan_epoch
+from pix2pix.data.loader import batches, sample_epoch
 
 SETTINGS = TrainSettings()
 
 
 class Pairs(Dataset):
-    """A|B pictures on disk, augmented and normalised one half at a time."""
+    """A|B images on disk, augmented and normalised one half at a time."""
 
     def __init__(self, folder: Path):
         self.files = sorted(folder.iterdir())
@@ -55,7 +55,7 @@ class Pairs(Dataset):
 
 def rate_ours(record: Path, pairs: int, epoch: int) -> float:
     """Pairs a second of pix2pix.data.loader over one epoch."""
-    plan = plan_epoch(pairs, epoch, SETTINGS)
+    plan = sample_epoch(pairs, epoch, SETTINGS)
     start = time.perf_counter()
     for x, _ in batches([record], plan, [[i] for i in range(pairs)], SETTINGS):
         assert x.dtype == np.float32
@@ -74,8 +74,8 @@ def rate_torch(loader: DataLoader, pairs: int) -> float:
 def main() -> None:
     """Alternate and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="the split's pictures")
-    parser.add_argument("record", type=Path, help="the same pictures as a MindRecord file")
+    parser.add_argument("folder", type=Path, help="the split's images")
+    parser.add_argument("record", type=Path, help="the same images as a MindRecord file")
     parser.add_argument("--epochs", type=int, default=5, help="epochs of each side (default: 5)")
     arguments = parser.parse_args()
     dataset = Pairs(arguments.folder)
