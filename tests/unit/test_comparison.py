@@ -185,7 +185,7 @@ def test_seeds_multiply_what_is_trained_and_nothing_else(ablation):
     assert (runs["facades_seed3"].train.seed, runs["facades_seed4"].predict.seed) == (3, 4)
     assert runs["facades_seed4"].group == "facades"
     assert "facades_published" in runs
-    with pytest.raises(InputError, match="seeds: excludes seed at the top level"):
+    with pytest.raises(InputError, match="seeds: cannot be combined with seed at the top level"):
         read_config(ablation | {"seeds": [1], "seed": 1})
     with pytest.raises(InputError, match=r"comparisons\.x: no run is named 'facade'; did you mean 'facades'"):
         read_config(ablation | {"comparisons": {"x": ["facade"]}})

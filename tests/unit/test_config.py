@@ -81,13 +81,13 @@ def test_what_is_written_wins_over_what_nobody_wrote():
 def test_training_keys_beside_a_checkpoint_are_said_to_do_nothing(shipped):
     run = {"dataset": "maps", "ckpt": "g.ckpt", "epoch_num": 50, "lr": 0.1, "g_ngf": 32, "seed": 1, "device_num": 2}
     _, _, notes = read_config(shipped | {"runs": shipped["runs"] | {"given": run}})
-    assert notes == ["config: runs.given: no effect has device_num, epoch_num, lr: with a ckpt nothing is trained"]
+    assert notes == ["config: runs.given: no effect: device_num, epoch_num, lr: with a ckpt nothing is trained"]
 
 
 def test_a_comparison_with_runs_outside_all_is_said_to_be_left_out(shipped):
     config = shipped | {"all": ["maps"], "comparisons": {"both": ["maps", "demo"], "benchmarks": ["maps", "facades"]}}
     notes = read_config(config)[2]
-    assert notes == ["config: comparisons.both: is not made, as `all` lacks demo: add there"]
+    assert notes == ["config: comparisons.both: is skipped, because `all` lacks demo: add them to `all`"]
 
 
 def test_the_shipped_configuration_has_nothing_without_effect(shipped):
@@ -115,7 +115,7 @@ def test_a_rate_that_yaml_reads_as_text_is_a_number(shipped):
         ({"g_in_planes": 2}, "config: g_in_planes: must be 1 (grey) or 3 (RGB)"),
         ({"all": ["facade"]}, "config: all: no run is named 'facade'; did you mean 'facades'?"),
         ({"runs": {"mine": {"dataset": "facade"}}}, "no dataset is named 'facade'; did you mean 'facades'?"),
-        ({"defaults": {"train_pic_size": 200}}, "train_pic_size (200) is no multiple of 2^g_layers (256)"),
+        ({"defaults": {"train_pic_size": 200}}, "train_pic_size (200) is not a multiple of 2^g_layers (256)"),
         ({"defaults": {"load_size": 255}}, "load_size (255) is smaller than train_pic_size (256)"),
         ({"defaults": {"epoch_num": 201}}, "epoch_num (201) is more than n_epochs + n_epochs_decay (100 + 100)"),
         ({"defaults": {"conditional": False, "d_in_planes": 6}}, "d_in_planes (6) must be 3"),
@@ -126,21 +126,21 @@ def test_a_rate_that_yaml_reads_as_text_is_a_number(shipped):
         ),
         ({"runs": {"my-run": {"dataset": "maps"}}}, "config: runs.my-run: 'my-run' is not allowed"),
         ({"all": []}, "config: all: [] is not allowed"),
-        ({"all": ["maps", "maps"]}, "config: all: 'maps' is there more than once: keep one"),
+        ({"all": ["maps", "maps"]}, "config: all: 'maps' is listed more than once: keep one"),
         ({"mirrors": []}, "config: mirrors: [] is not allowed"),
         ({"mirrors": ["ftp://x"]}, "config: mirrors.0: 'ftp://x' must start with http://, https:// or file://"),
         ({"fidelity": {"weights": ["ftp://x"]}}, "config: fidelity.weights.0: 'ftp://x' must start with http://"),
         ({"runs": {"mine": {"ckpt": "ftp://x"}}}, "config: runs.mine.ckpt: 'ftp://x' must start with http://"),
         ({"runs": {"mine": {"ckpt": ""}}}, "config: runs.mine.ckpt: must be a path, and is empty"),
-        ({"runs": {"mine": {"ckpt": []}}}, "config: runs.mine.ckpt: a list holds addresses"),
+        ({"runs": {"mine": {"ckpt": []}}}, "config: runs.mine.ckpt: must be a list of addresses"),
         ({"runs": {"mine": {"ckpt": 3}}}, "config: runs.mine.ckpt: must be a path or an address, not 3"),
         ({"datasets": {"x": {"folder": ""}}}, "config: datasets.x.folder: must be a path, and is empty"),
         ({"datasets": {"x": {"folder": "a", "sha256": "0" * 64}}}, "config: datasets.x: sha256 is the checksum of an"),
-        ({"datasets": {"x": {"drawn": True}}}, "config: datasets.x: drawn needs splits of train and val alone"),
+        ({"datasets": {"x": {"drawn": True}}}, "config: datasets.x: drawn needs exactly the splits train and val"),
         ({"datasets": {"x": {"splits": {"train": 2 * 10**9}}}}, "datasets.x.splits.train: 2000000000 is not allowed"),
         ({"comparisons": {"": ["maps"]}}, "config: comparisons.: '' is not allowed"),
         ({"comparisons": {"x": []}}, "config: comparisons.x: [] is not allowed"),
-        ({"seeds": [0, 1, 0]}, "config: seeds: 0 is there more than once: keep one"),
+        ({"seeds": [0, 1, 0]}, "config: seeds: 0 is listed more than once: keep one"),
         ({"seeds": [0], "runs": {"maps_seed0": {"dataset": "maps"}}}, "one of run maps is named maps_seed0"),
         ({"epoch_num": True}, "config: epoch_num: must be a number, not true"),
         ({"runs": {"maps": {"lr": True}}}, "config: runs.maps.lr: must be a number, not true"),

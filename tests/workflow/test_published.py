@@ -141,7 +141,10 @@ def test_the_program_ends_with_that_line_and_leaves_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
-        ({"ckpt": ["mine.ckpt"]}, "runs.x.ckpt: a list holds addresses that start with http://, https:// or file://"),
+        (
+            {"ckpt": ["mine.ckpt"]},
+            "runs.x.ckpt: must be a list of addresses that start with http://, https:// or file://",
+        ),
         ({"ckpt": "mine.ckpt", "ckpt_sha256": "a" * 64}, "runs.x: ckpt_sha256: needs a ckpt that is an address"),
         ({"ckpt": "http://a/b.ckpt", "ckpt_sha256": "abc"}, "config: runs.x.ckpt_sha256: 'abc' is not allowed"),
     ],

@@ -80,8 +80,8 @@ def test_another_folder_is_extracted(extracted):
 @pytest.mark.parametrize(
     ("folder", "says"),
     [
-        ("nowhere", "config: datasets.squares.folder: nowhere: there is no such folder; correct the path"),
-        (".", "config: datasets.squares.folder: .: has no folder train/, which the dataset's splits name; add it"),
+        ("nowhere", "config: datasets.squares.folder: nowhere: no such folder; correct the path"),
+        (".", "config: datasets.squares.folder: .: has no folder train/, which is one of the dataset's splits; add it"),
     ],
 )
 def test_a_folder_without_a_declared_split_is_an_error_also_after_everything_is_made(extracted, folder, says):
@@ -99,5 +99,5 @@ def test_a_checkpoint_that_is_not_there_is_an_error_also_after_everything_is_mad
     change = "runs={squares: {ckpt: nowhere/g.ckpt}}"
     done = snakemake(work, "-n", "--configfile", str(config), "--config", change, check=False)
     assert done.returncode == 1
-    says = "error: config: runs.squares.ckpt: nowhere/g.ckpt: there is no such file; correct the path"
+    says = "error: config: runs.squares.ckpt: nowhere/g.ckpt: no such file; correct the path"
     assert says in done.stdout.splitlines()

@@ -211,7 +211,7 @@ def test_images_may_be_called_like_anything_that_predict_writes(tmp_path):
     ("added", "says"),
     [
         (b"# caf\xe9\n", "is not UTF-8 (byte "),
-        (b"seeds: &own [*own]\n", "a part of it holds itself"),
+        (b"seeds: &own [*own]\n", "a part of it contains itself"),
         (b"comparisons: {a: [\n", "is not YAML: "),
     ],
 )
