@@ -195,9 +195,7 @@ def _without_effect(config: Config) -> list[str]:
     for title, names in config.comparisons.items():
         missing = [name for name in names if name not in config.all]
         if missing and not set(names) <= set(BENCHMARKS):
-            notes.append(
-                f"config: comparisons.{title}: is skipped, because `all` lacks {', '.join(missing)}: add them to `all`"
-            )
+            notes.append(f"config: comparisons.{title}: is skipped, since `all` lacks {', '.join(missing)}: add it")
     return notes
 
 

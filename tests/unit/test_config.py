@@ -87,7 +87,7 @@ def test_training_keys_beside_a_checkpoint_are_said_to_do_nothing(shipped):
 def test_a_comparison_with_runs_outside_all_is_said_to_be_left_out(shipped):
     config = shipped | {"all": ["maps"], "comparisons": {"both": ["maps", "demo"], "benchmarks": ["maps", "facades"]}}
     notes = read_config(config)[2]
-    assert notes == ["config: comparisons.both: is skipped, because `all` lacks demo: add them to `all`"]
+    assert notes == ["config: comparisons.both: is skipped, since `all` lacks demo: add it"]
 
 
 def test_the_shipped_configuration_has_nothing_without_effect(shipped):
@@ -112,7 +112,7 @@ def test_a_rate_that_yaml_reads_as_text_is_a_number(shipped):
         ({"batch_size": 0}, "config: batch_size: 0 is not allowed: input should be greater than or equal to 1"),
         ({"lr": "fast"}, "config: lr: 'fast' is not allowed: input should be a valid number"),
         ({"norm": "layer"}, "config: norm: 'layer' is not allowed: input should be 'batch' or 'instance'"),
-        ({"g_in_planes": 2}, "config: g_in_planes: must be 1 (grey) or 3 (RGB)"),
+        ({"g_in_planes": 2}, "config: g_in_planes: must be 1 (greyscale) or 3 (RGB)"),
         ({"all": ["facade"]}, "config: all: no run is named 'facade'; did you mean 'facades'?"),
         ({"runs": {"mine": {"dataset": "facade"}}}, "no dataset is named 'facade'; did you mean 'facades'?"),
         ({"defaults": {"train_pic_size": 200}}, "train_pic_size (200) is not a multiple of 2^g_layers (256)"),
@@ -122,7 +122,7 @@ def test_a_rate_that_yaml_reads_as_text_is_a_number(shipped):
         ({"runs": {"maps": {"predict_split": "test"}}}, "has no split 'test'; it has train, val"),
         (
             {"datasets": {"x": {"folder": "a", "mirrors": ["file://b"]}}},
-            "datasets.x: mirrors, folder and drawn exclude",
+            "datasets.x: mirrors, folder and drawn are mutually exclusive",
         ),
         ({"runs": {"my-run": {"dataset": "maps"}}}, "config: runs.my-run: 'my-run' is not allowed"),
         ({"all": []}, "config: all: [] is not allowed"),
@@ -131,17 +131,17 @@ def test_a_rate_that_yaml_reads_as_text_is_a_number(shipped):
         ({"mirrors": ["ftp://x"]}, "config: mirrors.0: 'ftp://x' must start with http://, https:// or file://"),
         ({"fidelity": {"weights": ["ftp://x"]}}, "config: fidelity.weights.0: 'ftp://x' must start with http://"),
         ({"runs": {"mine": {"ckpt": "ftp://x"}}}, "config: runs.mine.ckpt: 'ftp://x' must start with http://"),
-        ({"runs": {"mine": {"ckpt": ""}}}, "config: runs.mine.ckpt: must be a path, and is empty"),
+        ({"runs": {"mine": {"ckpt": ""}}}, "config: runs.mine.ckpt: must be a path, but is empty"),
         ({"runs": {"mine": {"ckpt": []}}}, "config: runs.mine.ckpt: must be a list of addresses"),
         ({"runs": {"mine": {"ckpt": 3}}}, "config: runs.mine.ckpt: must be a path or an address, not 3"),
-        ({"datasets": {"x": {"folder": ""}}}, "config: datasets.x.folder: must be a path, and is empty"),
-        ({"datasets": {"x": {"folder": "a", "sha256": "0" * 64}}}, "config: datasets.x: sha256 is the checksum of an"),
+        ({"datasets": {"x": {"folder": ""}}}, "config: datasets.x.folder: must be a path, but is empty"),
+        ({"datasets": {"x": {"folder": "a", "sha256": "0" * 64}}}, "config: datasets.x: sha256 applies to an archive"),
         ({"datasets": {"x": {"drawn": True}}}, "config: datasets.x: drawn needs exactly the splits train and val"),
         ({"datasets": {"x": {"splits": {"train": 2 * 10**9}}}}, "datasets.x.splits.train: 2000000000 is not allowed"),
         ({"comparisons": {"": ["maps"]}}, "config: comparisons.: '' is not allowed"),
         ({"comparisons": {"x": []}}, "config: comparisons.x: [] is not allowed"),
         ({"seeds": [0, 1, 0]}, "config: seeds: 0 is listed more than once: keep one"),
-        ({"seeds": [0], "runs": {"maps_seed0": {"dataset": "maps"}}}, "one of run maps is named maps_seed0"),
+        ({"seeds": [0], "runs": {"maps_seed0": {"dataset": "maps"}}}, "run maps would create maps_seed0"),
         ({"epoch_num": True}, "config: epoch_num: must be a number, not true"),
         ({"runs": {"maps": {"lr": True}}}, "config: runs.maps.lr: must be a number, not true"),
         ({"seeds": [True]}, "config: seeds: must be a number, not true"),
