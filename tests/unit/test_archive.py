@@ -31,16 +31,19 @@ def test_any_one_top_folder_and_compression(tmp_path, top, mode):
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        (member("/tmp/escaped/train/9.jpg", tarfile.REGTYPE), "'/tmp/escaped/train/9.jpg': leads out of the folder"),
-        (member("x/../../9.jpg", tarfile.REGTYPE), "'x/../../9.jpg': leads out of the folder"),
-        (member("x/train/..", tarfile.DIRTYPE), "'x/train/..': leads out of the folder"),
+        (member("/tmp/escaped/train/9.jpg", tarfile.REGTYPE), "'/tmp/escaped/train/9.jpg': leads outside the folder"),
+        (member("x/../../9.jpg", tarfile.REGTYPE), "'x/../../9.jpg': leads outside the folder"),
+        (member("x/train/..", tarfile.DIRTYPE), "'x/train/..': leads outside the folder"),
         (member("x/train/9.jpg", tarfile.SYMTYPE, "/etc/passwd"), "x/train/9.jpg: is a link to '/etc/passwd'"),
         (member("x/train", tarfile.SYMTYPE, "../.."), "x/train: is a link to '../..'"),
         (member("x/train/9.jpg", tarfile.LNKTYPE, "x/train/1.jpg"), "x/train/9.jpg: is a link to 'x/train/1.jpg'"),
         (member("x/train/9.jpg", tarfile.CHRTYPE), "x/train/9.jpg: is a device"),
         (member("x/train/9.jpg", tarfile.BLKTYPE), "x/train/9.jpg: is a device"),
         (member("x/9.jpg", tarfile.FIFOTYPE), "x/9.jpg: is a pipe"),
-        (member("x/train/a\nb.jpg", tarfile.REGTYPE), "'x/train/a\\nb.jpg': has characters that are no UTF-8 text"),
+        (
+            member("x/train/a\nb.jpg", tarfile.REGTYPE),
+            "'x/train/a\\nb.jpg': contains characters that are not UTF-8 text",
+        ),
     ],
 )
 def test_what_leaves_the_folder_is_refused(tmp_path, bad, reason):
@@ -89,7 +92,7 @@ def test_any_name_lands_inside_or_is_refused(name):
 def test_an_archive_cut_short_is_refused(tmp_path, mode, share):
     archive = make_archive(tmp_path / "a.tar", {f"x/train/{n}.png": noise_image() for n in range(20)}, mode=mode)
     archive.write_bytes(archive.read_bytes()[: int(share * archive.stat().st_size)])
-    with pytest.raises(InputError, match=f"^{archive}: is (cut short or damaged|no tar archive|empty)") as error:
+    with pytest.raises(InputError, match=f"^{archive}: is (truncated or damaged|no tar archive|empty)") as error:
         extract(archive, tmp_path / "pairs", {"train": None})
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == [archive]
@@ -101,7 +104,7 @@ def test_an_archive_cut_between_two_files_is_refused(tmp_path):
         last = tar.getmembers()[-1]
     for length in (last.offset, last.offset + 100):
         archive.write_bytes(archive.read_bytes()[:length])
-        with pytest.raises(InputError, match="cut short or damaged after 3 images"):
+        with pytest.raises(InputError, match="truncated or damaged after 3 images"):
             extract(archive, tmp_path / "pairs", {"train": None})
 
 
@@ -110,7 +113,7 @@ def test_a_flipped_bit_in_a_compressed_archive_is_noticed(tmp_path):
     data = bytearray(gzip.compress(archive.read_bytes(), compresslevel=0))
     data[-1500] ^= 1  # in the padding, which no image and no header covers
     archive.write_bytes(data)
-    with pytest.raises(InputError, match="cut short or damaged"):
+    with pytest.raises(InputError, match="truncated or damaged"):
         extract(archive, tmp_path / "pairs", {"train": None, "val": None})
 
 
@@ -125,7 +128,7 @@ def test_what_is_no_archive_gives_one_line(tmp_path):
         ("page.tar.gz", "is not a tar archive"),
         ("empty.tar.gz", "is empty"),
         ("image.tar", "is not a tar archive"),
-        ("missing.tar.gz", "there is no such file"),
+        ("missing.tar.gz", "no such file"),
     ]:
         (line,) = errors_of(script("extract", tmp_path / name, tmp_path / "p", "--splits", "train"), tmp_path / "p")
         assert line.startswith(f"error: {tmp_path / name}: {reason}")
@@ -150,8 +153,8 @@ MAP = b"999999999\n".ljust(2**10, b"0") + b"\n1" * 2**18
         ((header("x", 2**29, tarfile.XHDTYPE), 2**29), "has a header of 536,870,912 bytes"),
         ((header("x", 2**29, tarfile.XGLTYPE), 2**29), "has a header of 536,870,912 bytes"),
         ((header("x", 0, tarfile.GNUTYPE_LONGNAME) * 5000,), "has too many headers for one file"),
-        ((header("train/2.jpg", 512, tarfile.GNUTYPE_SPARSE), 512), "holds a sparse file"),
-        ((SPARSE.tobuf(tarfile.PAX_FORMAT), *[MAP] * 100), "holds a sparse file"),
+        ((header("train/2.jpg", 512, tarfile.GNUTYPE_SPARSE), 512), "contains a sparse file"),
+        ((SPARSE.tobuf(tarfile.PAX_FORMAT), *[MAP] * 100), "contains a sparse file"),
         ((header("train/2.jpg", 2**29), 2**29), "train/2.jpg: is too large for an image (536,870,912 bytes)"),
     ],
 )

@@ -84,9 +84,9 @@ def test_a_web_page_is_not_taken_for_the_file(server, output):
 NO_ARCHIVES = {
     "is empty": whole(b""),
     "is not a tar archive": whole(b"<html>please log in</html>" * 100, Content_Type="application/octet-stream"),
-    "is cut short or damaged": whole(CONTENT[:500_000]),  # and declared so
-    "is cut short or damaged ": whole(gzip.compress(CONTENT)[:500_000]),
-    "holds no file": whole(bytes(10240)),
+    "is truncated or damaged": whole(CONTENT[:500_000]),  # and declared so
+    "is truncated or damaged ": whole(gzip.compress(CONTENT)[:500_000]),
+    "contains no file": whole(bytes(10240)),
 }
 
 
@@ -150,11 +150,11 @@ def test_when_all_mirrors_fail_each_is_named_with_its_reason(server, output):
     lines = failed_download(output, *mirrors, options=("--pause", "0.001", "--patience", "0.05"))
     tries = 4  # pauses of 1, 2 and 4 ms are within a quarter of the patience
     assert lines == [
-        f"{mirrors[0]}: the server answers 404 Not Found",
-        f"{mirrors[1]}: the server answers 503 Service Unavailable ({tries} tries)",
+        f"{mirrors[0]}: the server responds 404 Not Found",
+        f"{mirrors[1]}: the server responds 503 Service Unavailable ({tries} tries)",
         f"{mirrors[2]}/x.tar.gz: no such file",
         f"{mirrors[3]}: Connection refused ({tries} tries)",
-        f"{output}: no mirror delivered it: try again, name another mirror, or put the file there by hand",
+        f"{output}: no mirror delivered it: try again, add another mirror, or put the file there yourself",
     ]
     assert len(server.asked) == 1 + tries
     assert list(output.parent.iterdir()) == []

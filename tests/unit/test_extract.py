@@ -74,7 +74,7 @@ def test_all_problems_are_listed_each_with_its_file(tmp_path):
         "x/val/notes.txt: is not an image",
         "x/train/1.png: has the same name as 1.jpg",
         "x/train/more: is a folder within a split",
-        "y: holds splits, and so does x",
+        "y: contains splits, and so does x",
         "split train has 6 images, but 9 are declared",
         "split test has no images",
     ]
@@ -112,7 +112,7 @@ def test_the_same_file_twice_is_a_problem(tmp_path):
     archive = make_archive(tmp_path / "a.tar", GOOD, mode="w")
     with tarfile.open(archive, "a") as tar:
         tar.addfile(member("train/1.jpg", tarfile.REGTYPE))
-    with pytest.raises(InputError, match=r"train/1\.jpg: is there twice"):
+    with pytest.raises(InputError, match=r"train/1\.jpg: occurs twice"):
         extract(archive, tmp_path / "pairs", {"train": None, "val": None})
 
 
@@ -140,7 +140,7 @@ def test_odd_things_in_a_folder_are_problems(tmp_path):
     with pytest.raises(InputError) as error:
         extract(folder, tmp_path / "pairs", {"train": 3, "val": 1})
     lines = str(error.value)
-    assert f"{folder}: train/lost.jpg: is a link that leads nowhere" in lines
+    assert f"{folder}: train/lost.jpg: is a broken link" in lines
     assert f"{folder}: train/pipe.jpg: is neither a file nor a folder" in lines
     assert f"{folder}: train/deep/er: is a folder within a split" in lines
 
@@ -148,7 +148,7 @@ def test_odd_things_in_a_folder_are_problems(tmp_path):
 def test_the_output_may_not_swallow_the_source(tmp_path):
     folder = make_folder(tmp_path / "mine", GOOD)
     for output in (folder, tmp_path, folder / "train" / "pairs"):
-        with pytest.raises(InputError, match="must be apart from"):
+        with pytest.raises(InputError, match="must not overlap"):
             extract(folder, output, {"train": 3, "val": 1})
     assert contents(folder) == GOOD
 

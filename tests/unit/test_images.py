@@ -129,11 +129,11 @@ def test_a_file_cut_short_anywhere_is_refused_or_has_all_its_pixels(format, opti
 def test_messages_name_the_file(tmp_path):
     for name, data, reason in [
         ("empty.jpg", b"", "is empty"),
-        ("text.jpg", b"not an image at all", r"is not an image \(JPEG, .*\), or cut short"),
+        ("text.jpg", b"not an image at all", r"is not an image \(JPEG, .*\), or is truncated"),
         ("cut.jpg", encoded(Image.effect_noise((64, 64), 50), "JPEG")[:-80], "cannot be decoded"),
-        ("animation.gif", encoded(palette_image(), "GIF"), r"is not an image \(JPEG, .*\), or cut short"),
+        ("animation.gif", encoded(palette_image(), "GIF"), r"is not an image \(JPEG, .*\), or is truncated"),
         ("float.tif", encoded(np.ones((4, 4), np.float32), "TIFF"), "cannot be decoded: floating-point"),
-        ("wide.tif", encoded(np.full((4, 4), 70000, np.int32), "TIFF"), "70000 are not within 16 bits"),
+        ("wide.tif", encoded(np.full((4, 4), 70000, np.int32), "TIFF"), "70000 exceed 16 bits"),
     ]:
         (tmp_path / name).write_bytes(data)
         with pytest.raises(InputError, match=reason) as error:

@@ -105,8 +105,8 @@ def test_progress_gives_new_tries(server, output):
 def test_a_later_start_resumes_what_an_earlier_one_left(server, output):
     server.answers = [breaks_off(300_000, ETag='"v1"'), status(404)]
     lines = failed_download(output, server.url)
-    assert lines[0] == f"{server.url}: the server answers 404 Not Found"
-    assert "(0.3 MB came; the same command goes on from there)" in lines[1]
+    assert lines[0] == f"{server.url}: the server responds 404 Not Found"
+    assert "(0.3 MB received; the same command resumes from there)" in lines[1]
     assert output.with_name("x.tar.gz.part").read_bytes() == CONTENT[:300_000]
     server.asked, server.answers = [], [rest(ETag='"v1"')]
     fetch([server.url], output, **QUICK)
@@ -161,7 +161,7 @@ def test_a_server_that_ignores_range_starts_over(server, output):
 def test_a_server_that_always_breaks_off_at_one_place_is_given_up(server, output):
     server.answers = [breaks_off(300_000, ETag='"v1"')]
     lines = failed_download(output, server.url)
-    assert lines[0] == f"{server.url}: the connection broke off ({QUICK_TRIES} tries)"
+    assert lines[0] == f"{server.url}: the connection was lost ({QUICK_TRIES} tries)"
     assert len(server.asked) == QUICK_TRIES
 
 
@@ -206,7 +206,7 @@ def test_a_silent_server_is_not_waited_for(server, output):
 def test_a_trickle_is_given_up_after_as_many_tries_as_silence(server, output):
     server.answers = [drips(piece=1, pause=0.05)]
     lines = failed_download(output, server.url, options=(*QUICK_FLAGS, "--timeout", "0.2"))
-    assert lines[0] == f"{server.url}: sends less than 1000 bytes a second ({QUICK_TRIES} tries)"
+    assert lines[0] == f"{server.url}: sends less than 1000 bytes per second ({QUICK_TRIES} tries)"
     assert len(server.asked) == QUICK_TRIES
 
 
@@ -225,7 +225,7 @@ def test_a_server_that_sends_more_than_it_declared_is_stopped_and_given_up(serve
     server.answers = [breaks_off(300_000, ETag='"v1"'), more] * 50
     with pytest.raises(InputError, match=f"{QUICK_TRIES} tries"):
         fetch([server.url], output, **QUICK)
-    assert "sends more than the 1000000 bytes that were declared" in capfd.readouterr().err
+    assert "sends more than the declared 1000000 bytes" in capfd.readouterr().err
     assert len(server.asked) == QUICK_TRIES
 
 
