@@ -134,7 +134,7 @@ def test_where_no_run_is_left_the_reason_is_said_and_nothing_is_planned(tmp_path
     assert done.returncode == 1
     says = [line for line in done.stdout.splitlines() if "config: " in line]
     assert says[0].startswith("config: runs.demo: epoch_num (50) is more than n_epochs + n_epochs_decay")
-    assert says[1] == "error: config: runs.demo: nothing is left to make; change what is said above"
+    assert says[1] == "error: config: runs.demo: no run is left; correct the problems listed above"
     assert "Traceback" not in done.stdout
     assert "summarize" not in done.stdout
 
