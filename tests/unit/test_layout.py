@@ -37,12 +37,12 @@ def own_imports(path: Path) -> set[str]:
     return {module.split(".")[1] for module in imports(path) if module.startswith("pix2pix.")}
 
 
-def test_the_packages_are_these():
+def test_package_names():
     assert {path.name for path in (ROOT / "pix2pix").iterdir() if (path / "__init__.py").exists()} == set(PACKAGES)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_package_imports_what_it_says_and_nothing_else(package):
+def test_package_imports_only_what_it_declares(package):
     allowed = PACKAGES[package]
     for path in (ROOT / "pix2pix" / package).glob("*.py"):
         assert own_imports(path) - {package} <= set(allowed), path
@@ -50,18 +50,18 @@ def test_a_package_imports_what_it_says_and_nothing_else(package):
     assert f"May import: {', '.join(allowed) or 'nothing'}." in said
 
 
-def test_arrows_between_packages_run_one_way():
+def test_imports_between_packages_have_no_cycles():
     order = list(PACKAGES)
     for package, allowed in PACKAGES.items():
         assert all(order.index(other) < order.index(package) for other in allowed), package
 
 
-def test_the_library_knows_nothing_of_what_uses_it():
+def test_library_does_not_depend_on_its_callers():
     for path in (ROOT / "pix2pix").rglob("*.py"):
         assert not {module.split(".")[0] for module in imports(path)} & {"snakemake", "scripts", "tests"}, path
 
 
-def test_the_training_step_does_not_need_the_launcher():
+def test_training_step_does_not_need_the_launcher():
     seen, left = set(), ["pix2pix.training.step"]
     while left:
         module = left.pop()
@@ -74,7 +74,7 @@ def test_the_training_step_does_not_need_the_launcher():
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_package_is_small(package):
+def test_package_is_small(package):
     modules = [path.name for path in (ROOT / "pix2pix" / package).glob("*.py") if path.name != "__init__.py"]
     assert len(modules) <= MODULES_AT_MOST, modules
 

@@ -32,13 +32,13 @@ def test_every_worker_gets_the_sum_of_every_call(number):
             assert sums[call].tobytes() == expected.tobytes()
 
 
-def test_a_negative_zero_survives():
+def test_negative_zero_survives():
     """By which the first worker's weights get to the others to the bit (pix2pix.distributed.workers.broadcast)."""
     for total in together(2, lambda shared: shared.sum(np.full(3, -0.0, np.float32))):
         assert np.signbit(total).all()
 
 
-def test_a_worker_that_ends_is_noticed():
+def test_exited_worker_is_detected():
     def work(shared):
         if shared.rank == 1:
             shared.others[0].close()

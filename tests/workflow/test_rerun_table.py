@@ -151,16 +151,16 @@ def work(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize(("text", "settings", "change"), CHANGES, ids=[text for text, _, _ in CHANGES])
-def test_a_change_reruns_what_the_table_says(work, tmp_path, text, settings, change):
+def test_change_reruns_the_rules_in_the_table(work, tmp_path, text, settings, change):
     assert row_of(work, tmp_path / "copy", text, settings, change) in DOCUMENT.read_text().splitlines()
 
 
 @pytest.mark.parametrize("line", [published_changed, programs_changed])
-def test_a_change_of_the_project_reruns_what_the_table_says(work, tmp_path, line):
+def test_change_of_the_project_reruns_the_rules_in_the_table(work, tmp_path, line):
     assert line(work, tmp_path / "copy") in DOCUMENT.read_text().splitlines()
 
 
-def test_the_table_has_no_other_lines():
+def test_table_has_no_other_lines():
     lines = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| ")]
     assert len(lines) == 1 + len(CHANGES) + 2
 
