@@ -1,4 +1,4 @@
-"""Archives of every kind, hostile and damaged ones among them: inside the folder and whole, or not at all."""
+"""Archives of every kind, including malicious and damaged ones: extracted completely and safely, or rejected."""
 
 import gzip
 import lzma

@@ -1,4 +1,4 @@
-"""Runs side by side: rows, intervals, published numbers, and pages that stand alone."""
+"""Comparison of runs: rows, intervals, published results and self-contained pages."""
 
 import csv
 import math
@@ -26,7 +26,7 @@ def entry(mean: float | str, std: float | None = 1.0, ci95: list[float] | None =
 
 @pytest.fixture
 def make_run(tmp_path):
-    """Runs as read_run gives them, with images."""
+    """Runs as returned by read_run, with images."""
 
     def make(name: str, group: str | None = None, seed: int = 0, **facts: object) -> dict:
         folder = tmp_path / "results" / name
@@ -115,7 +115,7 @@ def test_page_is_self_contained(make_run, tmp_path):
     write_page(runs, {"Losses & <more>": ["a", "b"]}, read_published(PUBLISHED), tmp_path / "results" / "summary.html")
     page = (tmp_path / "results" / "summary.html").read_text(encoding="utf-8")
     sources = [part.partition('"')[0] for part in page.split('src="')[1:]]
-    # one plot for each metric; two examples with input, two rows and target
+    # one plot per metric; two examples with input, two rows and target
     assert len(sources) == 3 + 2 * 4
     assert all(source.startswith("data:image/") for source in sources)
     assert "Losses &amp; &lt;more&gt;" in page
@@ -143,7 +143,7 @@ def test_pages_open_without_errors_and_fit_their_width(make_run, tmp_path, width
     history.write_text("epoch,d_loss,g_loss\n1,0.5,20\n2,0.4,18\n")
     describe_run(runs[0], {"lr": "0.0002"}, history, results / "a" / "run.html")
     for number, page in enumerate((results / "summary.html", results / "a" / "run.html")):
-        # a window is never as narrow as a phone; a frame is
+        # a window cannot be as narrow as a phone, but a frame can
         frame = tmp_path / f"frame{number}.html"
         frame.write_text(
             f'<iframe id="page" src="{page.as_uri()}" width="{width}" height="900"></iframe>'
@@ -157,7 +157,7 @@ def test_pages_open_without_errors_and_fit_their_width(make_run, tmp_path, width
 
 @pytest.fixture
 def ablation() -> dict:
-    """config.yaml with configs/ablation.yaml over it, as --configfile lays it."""
+    """config.yaml merged with configs/ablation.yaml, as by --configfile."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     over = yaml.safe_load((ROOT / "configs" / "ablation.yaml").read_text())
     return config | over | {"runs": config["runs"] | over["runs"]}

@@ -1,4 +1,4 @@
-"""The configuration: what is laid over what, and one clear line for a mistake."""
+"""The configuration: precedence, and one clear line per mistake."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Loss curves are drawn from a history, of one epoch or of many."""
+"""Loss curves are plotted from a history of one or more epochs."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ BLUE = (0x3B, 0x6E, 0xA8)
 
 
 def draw(folder: Path, text: str) -> np.ndarray:
-    """The image of a history.csv with this text: uint8 (height, width, 3)."""
+    """Plot a history.csv with this text: uint8 (height, width, 3)."""
     (folder / "history.csv").write_text(text)
     write_loss_curves(folder / "history.csv", folder / "loss.png")
     with Image.open(folder / "loss.png") as image:

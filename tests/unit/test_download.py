@@ -1,4 +1,4 @@
-"""Downloads from a real server on this machine: mirrors, pauses, checksums and files put there by hand."""
+"""Downloads from a local server: mirrors, pauses, checksums and existing files."""
 
 import gzip
 import subprocess

@@ -1,4 +1,4 @@
-"""The drawn demo dataset: reproducible, in the published layout, its labels true to its photos."""
+"""The drawn demo dataset: reproducible, in the published layout, with labels that match the photos."""
 
 import io
 import subprocess
@@ -18,7 +18,7 @@ PROGRAM = ROOT / "scripts" / "draw_demo.py"
 
 @pytest.fixture(scope="module")
 def pairs() -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
-    """Three drawn pairs (photo, labels) of every kind of house, 128 pixels wide."""
+    """Three drawn pairs (photo, labels) of each kind of house, 128 pixels wide."""
     return {kind: [draw_pair(kind, np.random.default_rng(n)) for n in range(3)] for kind in KINDS}
 
 
@@ -64,7 +64,7 @@ def test_labels_contain_only_colours_of_the_palette(pairs):
 
 
 def unexplained(photo: np.ndarray, labels: np.ndarray) -> float:
-    """The photo's mean square distance from the mean colour of the label that each pixel has."""
+    """Mean squared distance of the photo's pixels from the mean colour of their label."""
     flat = photo.astype(float)
     for colour in PALETTE.values():
         where = (labels == colour).all(axis=-1)

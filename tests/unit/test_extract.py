@@ -1,4 +1,4 @@
-"""Pairs out of archives and folders: sorted, checked, counted, and every problem said."""
+"""Extraction of pairs from archives and folders: sorted, checked, counted, with every problem reported."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""FID and KID: the distances against closed forms, with a small network in place of Inception; never silently."""
+"""FID and KID: compared with closed forms, with a small network instead of Inception; errors are never silent."""
 
 import itertools
 import json
@@ -19,7 +19,7 @@ N = 160
 
 
 def write_images(folder, values: np.ndarray) -> None:
-    """Flat images of the given colours, (N, 3) uint8."""
+    """Write images of one colour each, (N, 3) uint8."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, colour in enumerate(values):
         Image.new("RGB", (8, 8), tuple(map(int, colour))).save(folder / f"{number}.png")
@@ -83,7 +83,7 @@ def test_distances_match_the_closed_form(folder, colours, network):
     # the variances estimated with n - 1
     distance = (10**2 + 0 + 10**2) + (5**2 + 0 + 10**2) * N / (N - 1)
     assert scores["metrics"]["fid"]["mean"] == pytest.approx(distance, rel=1e-9)
-    # unbiased squared MMD with the kernel (x.y / 3 + 1)^3 over all pairs of different images
+    # unbiased squared MMD with the kernel (x.y / 3 + 1)^3 over all pairs of distinct images
     kernel = lambda a, b: (a @ b.T / 3 + 1) ** 3  # noqa: E731
     same = [(kernel(x, x).sum() - np.trace(kernel(x, x))) / (N * (N - 1)) for x in colours]
     kid = sum(same) - 2 * kernel(first, second).mean()

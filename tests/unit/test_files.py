@@ -1,4 +1,4 @@
-"""Outputs that appear whole or not at all, and what is left of the processes that made them."""
+"""Atomic outputs, and cleanup after killed processes."""
 
 import signal
 import subprocess
@@ -26,7 +26,7 @@ with replacing(sys.argv[1]) as scratch:
 
 
 def start_writing(output: Path, kind: str) -> subprocess.Popen:
-    """A process that has written half of `output` and waits."""
+    """Start a process that has written half of `output` and waits."""
     command = [sys.executable, "-c", WRITES_AND_WAITS, str(output), kind]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "written\n"
@@ -64,7 +64,7 @@ def test_scratch_files_of_another_output_are_kept(tmp_path):
 
 
 def test_scratch_files_without_an_owner_are_removed(tmp_path):
-    """As earlier versions of the project left them."""
+    """Earlier versions of the project created such files."""
     (tmp_path / ".pairs.123.part").mkdir()
     (tmp_path / ".pairs.123.part" / "large").write_text("half")
     (tmp_path / ".pairs.124.part").write_text("half")
@@ -88,7 +88,7 @@ def test_exception_leaves_only_the_existing_output(tmp_path):
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_content_is_synced_before_the_rename_and_the_rename_before_the_end(tmp_path, kind):
-    """As a power cut needs it; by the order of the calls to the system."""
+    """Required to survive a power failure; checked by the order of the system calls."""
     log = tmp_path / "calls"
     program = WRITES_AND_WAITS.replace("sys.stdin.read()", "")
     command = ["strace", "-y", "-f", "-e", "trace=fsync,rename,renameat,renameat2", "-o", str(log)]

@@ -1,4 +1,4 @@
-"""The grid shows the very pixels of the images, under their headings and names."""
+"""The grid shows the unchanged pixels of the images, with headings and names."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def noise(seed: int, height: int, width: int) -> np.ndarray:
 
 
 def find(grid: np.ndarray, image: np.ndarray) -> tuple[int, int] | None:
-    """Where the image stands in the grid, pixel for pixel: (y, x), or None."""
+    """The position (y, x) of the image in the grid, pixel for pixel, or None."""
     height, width = image.shape[:2]
     for y, x in np.argwhere((grid == image[0, 0]).all(axis=-1)):
         if np.array_equal(grid[y : y + height, x : x + width], image):

@@ -1,4 +1,4 @@
-"""What open_rgb makes of every kind of image, against values computed by hand."""
+"""Conversion of every kind of image by open_rgb, compared with manually computed values."""
 
 import io
 import struct

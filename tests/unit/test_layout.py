@@ -1,4 +1,4 @@
-"""The house stays as it is drawn: which package imports which, how large files and functions may be."""
+"""Repository layout: imports between packages, and the size of files and functions."""
 
 import ast
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ LINES_OF_A_FUNCTION = 50
 
 
 def imports(path: Path) -> Iterator[str]:
-    """The modules that a file imports, inside functions too."""
+    """The modules that a file imports, including inside functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)

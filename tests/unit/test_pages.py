@@ -1,4 +1,4 @@
-"""The gallery opens from disk: whole, without a network, whatever the images are called."""
+"""The gallery opens from disk, complete and without a network, for any image names."""
 
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,7 +15,7 @@ NAMES = ["1", "14_1148_to_1163", "a b.c", "50%", "#1?", "c:d", '<b>"x"&amp;\'', 
 
 
 class Reader(HTMLParser):
-    """Collects the addresses, the images' descriptions and the headings of a page."""
+    """Collects the links, image descriptions and headings of a page."""
 
     def __init__(self):
         super().__init__()
@@ -43,7 +43,7 @@ class Reader(HTMLParser):
 
 @pytest.fixture
 def gallery(tmp_path) -> Path:
-    """A folder of predictions as a run leaves it, with its page."""
+    """A folder of predictions with its page, as written by a run."""
     for place in ("input", "prediction", "target"):
         (tmp_path / place).mkdir(exist_ok=True)
         for name in NAMES:

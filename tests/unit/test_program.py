@@ -1,4 +1,4 @@
-"""What every program says of what it cannot do."""
+"""Error messages common to all programs."""
 
 import subprocess
 import sys
@@ -56,7 +56,7 @@ def test_prediction_that_exceeds_memory_gives_one_line(tmp_path, key, value):
 
 
 def test_counted_weights_match_the_published_networks():
-    # 54.4 and 2.8 million parameters, four copies of four bytes each
+    # 54.4 and 2.8 million parameters, with four copies of four bytes each
     needed = training_memory(TrainSettings(), on_cpu=True)
     assert needed["g_ngf"] / 16 == pytest.approx(54.4e6, rel=0.01)
     assert needed["d_ndf"] / 16 == pytest.approx(2.76e6, rel=0.01)

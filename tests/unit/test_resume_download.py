@@ -1,4 +1,4 @@
-"""Downloads that break off, and go on where it is safe to."""
+"""Interrupted downloads, resumed where it is safe."""
 
 import hashlib
 import signal

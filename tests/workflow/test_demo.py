@@ -1,4 +1,4 @@
-"""The built-in demo, whole: it learns, and its pages are complete."""
+"""The complete built-in demo: it learns, and its pages are complete."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Names and paths that a shell, Snakemake or a command line could take for something else."""
+"""Names and paths with a special meaning for a shell, Snakemake or a command line."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""Published checkpoints are fetched, loaded under any prefix and predicted with, without any training."""
+"""Published checkpoints are downloaded, loaded with any prefix and used for prediction without training."""
 
 import json
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def server(monkeypatch) -> Iterator[Server]:
 
 
 def write_published(path: Path, settings: PredictSettings, prefix: str = PREFIXES[0]) -> Generator:
-    """A generator with random weights and the checkpoint of it as the reference implementation publishes one."""
+    """Create a generator with random weights, and write its checkpoint like the reference implementation."""
     generator = Generator(settings, settings.val_pic_size)
     draw = np.random.default_rng(5)
     parameters = stored_parameters(generator)
@@ -72,7 +72,7 @@ def test_published_run_predicts_and_is_evaluated_without_training(server, tmp_pa
     jobs = planned(tmp_path, target, "--configfile", str(mine))
     assert jobs == {"download_weights": 1, "extract": 1, "mindrecord": 1, "predict": 1, "evaluate": 1}
     snakemake(tmp_path, target, "--configfile", str(mine))
-    # the network's own output for the right half, in floating point, before it becomes an image
+    # the network's floating-point output for the right half, before conversion to an image
     with Image.open(folder / "val" / "1.png") as pair:
         x = to_array(pair.convert("RGB").crop((256, 0, 512, 256)), 3)[np.newaxis]
     own = compile_forward(generator)(ms.Tensor(x)).asnumpy()[0]

@@ -1,4 +1,4 @@
-"""The report and a small version of the paper's comparisons, by real runs."""
+"""The report, and a small version of the paper's comparisons, from real runs."""
 
 import csv
 import json
@@ -67,7 +67,7 @@ def test_reduced_ablation_gives_a_summary_with_all_rows(tmp_path):
     page = (tmp_path / "results/summary.html").read_text(encoding="utf-8")
     assert "<h2>Small</h2>" in page
     assert all(f"<th>{run}" in page for run in runs)
-    # without a weight for the adversarial loss the generator learns from L1 alone
+    # with lambda_gan 0 the generator learns from L1 alone
     with open(tmp_path / "results/facades_encoder_decoder_l1_seed4/history.csv", newline="") as file:
         for row in csv.DictReader(file):
             assert float(row["g_loss"]) == pytest.approx(100 * float(row["g_l1"]), rel=1e-5)

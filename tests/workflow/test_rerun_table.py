@@ -49,7 +49,7 @@ def replace_archive(work: Path) -> None:
 
 
 def delete(*paths: str) -> Callable[[Path], None]:
-    """What deletes these files and folders of a working folder."""
+    """Return a change that deletes these files and folders in a working folder."""
 
     def change(work: Path) -> None:
         for path in paths:
@@ -101,7 +101,7 @@ CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path], None]]] = [
 
 
 def make(work: Path) -> None:
-    """A working folder in which two runs are finished."""
+    """Create a working folder with two finished runs."""
     draw_pairs(work / "images")
     draw_pairs(work / "others", val=2)
     with tarfile.open(work / "fetched.tar.gz", "w:gz") as archive:
@@ -113,20 +113,20 @@ def make(work: Path) -> None:
 
 
 def row(text: str, jobs: dict[str, int]) -> str:
-    """A line of the table."""
+    """Format a line of the table."""
     assert set(jobs) <= {*RULES, "all"}
     return f"| {text} | {' | '.join(str(jobs.get(rule, '')) for rule in RULES)} |"
 
 
 def row_of(work: Path, scratch: Path, text: str, settings: tuple[str, ...], change: Callable[[Path], None]) -> str:
-    """A line of the table, by a dry run in a copy of `work`."""
+    """Create a line of the table by a dry run in a copy of `work`."""
     copy = Path(shutil.copytree(work, scratch))
     change(copy)
     return row(text, planned(copy, "--configfile", "mine.yaml", *(("--config", *settings) if settings else ())))
 
 
 def published_changed(work: Path, scratch: Path) -> str:
-    """The line about a change of the project's own data."""
+    """Create the line about a change of the project's data."""
     checkout = copy_checkout(scratch)
     with open(checkout / "workflow" / "published.yaml", "a") as file:
         file.write("# changed\n")
@@ -134,7 +134,7 @@ def published_changed(work: Path, scratch: Path) -> str:
 
 
 def programs_changed(work: Path, scratch: Path) -> str:
-    """The line about a change of the project's programs, in a copy of the project."""
+    """Create the line about a change of the project's programs, in a copy of the project."""
     checkout = copy_checkout(scratch)
     for program in (*(checkout / "scripts").glob("*.py"), *(checkout / "pix2pix").glob("*.py")):
         with open(program, "a") as file:

@@ -1,4 +1,4 @@
-"""What runs again after a change, and what does not."""
+"""Rules that a change reruns, and those that it does not."""
 
 import shutil
 import sys
@@ -30,7 +30,7 @@ def test_module_does_not_rerun_results_of_the_executable(tmp_path):
 
 @pytest.fixture
 def extracted(tmp_path):
-    """A working folder in which the images of a folder are extracted, and what to ask for there."""
+    """A working folder with images extracted from a folder, and the target to request."""
     draw_pairs(tmp_path / "squares")
     config = {"datasets": {"squares": {"folder": "squares"}}, "runs": {"squares": TINY_RUN}}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))

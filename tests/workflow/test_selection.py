@@ -1,4 +1,4 @@
-"""The best generator on held-out pairs is kept beside the last one, and predicts when it is asked for."""
+"""The best generator on held-out pairs is kept in addition to the last one, and can be used for prediction."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from pix2pix.training.selection import is_best, is_due
 def test_best_generator_is_kept_and_has_the_recorded_score(tmp_path):
     draw_pairs(tmp_path / "squares")
     runs = {
-        # a rate at which training makes things worse again
+        # a learning rate at which the generator gets worse again
         "squares": TINY_RUN | {"epoch_num": 4, "n_epochs": 4, "eval_epoch_freq": 2, "lr": 0.05},
         "best": TINY_RUN | {"dataset": "squares", "ckpt": "results/squares/best/Generator_4.ckpt"},
     }

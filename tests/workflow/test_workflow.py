@@ -1,4 +1,4 @@
-"""The workflow as its users run it: real Snakemake, real images, small networks."""
+"""End-to-end tests of the workflow: real Snakemake, real images, small networks."""
 
 import json
 import shutil
@@ -50,7 +50,7 @@ def test_nothing_to_do_after_a_complete_run(finished):
 @pytest.mark.parametrize(
     ("change", "reruns"),
     [
-        # of the run that is asked for, by a parameter of its own
+        # only the requested run is affected, by one of its own parameters
         (
             "runs={squares: {lr: 0.1}}",
             {"train": 1, "predict": 1, "evaluate": 1, "describe": 1, "summarize": 1, "all": 1},
@@ -103,7 +103,7 @@ def test_all_six_benchmarks_are_planned(tmp_path):
     assert {rule: jobs[rule] for rule in ("download", "extract", "train", "predict", "evaluate")} == dict.fromkeys(
         ("download", "extract", "train", "predict", "evaluate"), 6
     )
-    # edges2shoes in 3 shards and edges2handbags in 7, the four others in one; and six val splits
+    # edges2shoes has 3 shards, edges2handbags 7, the other four 1 each; plus six val splits
     assert jobs["mindrecord"] == 3 + 7 + 4 + 6
 
 
@@ -188,7 +188,7 @@ def test_archive_like_maps_passes_the_data_stages_from_a_mirror(tmp_path):
     assert source.shape == (600, 1200, 3)
     assert np.array_equal(aerial, source[:, :600])
     assert np.array_equal(drawn, source[:, 600:])
-    # the next command need not repeat where the archive came from
+    # the next command does not have to repeat the address of the archive
     assert planned(tmp_path, "data/maps/val.mindrecord", "--config", counts) == {}
 
 
