@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 ADDRESS = ("http://", "https://", "file://")
-# in a split; the largest published split has 138,567, and each file of records holds 20,000
+# in a split; the largest published split has 138,567, and a file of records has at most 20,000
 MOST_PAIRS = 10_000_000
 
 

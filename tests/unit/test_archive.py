@@ -111,7 +111,7 @@ def test_archive_truncated_between_two_files_is_rejected(tmp_path):
 def test_flipped_bit_in_a_compressed_archive_is_detected(tmp_path):
     archive = make_archive(tmp_path / "a.tar", GOOD, mode="w")
     data = bytearray(gzip.compress(archive.read_bytes(), compresslevel=0))
-    data[-1500] ^= 1  # in the padding, which no image and no header covers
+    data[-1500] ^= 1  # in the padding, outside all images and headers
     archive.write_bytes(data)
     with pytest.raises(InputError, match="truncated or damaged"):
         extract(archive, tmp_path / "pairs", {"train": None, "val": None})

@@ -84,7 +84,7 @@ def test_web_page_is_not_accepted_as_the_file(server, output):
 NO_ARCHIVES = {
     "is empty": whole(b""),
     "is not a tar archive": whole(b"<html>please log in</html>" * 100, Content_Type="application/octet-stream"),
-    "is truncated or damaged": whole(CONTENT[:500_000]),  # and declared so
+    "is truncated or damaged": whole(CONTENT[:500_000]),  # with a matching Content-Length
     "is truncated or damaged ": whole(gzip.compress(CONTENT)[:500_000]),
     "contains no file": whole(bytes(10240)),
 }
@@ -161,7 +161,7 @@ def test_if_all_mirrors_fail_each_is_reported_with_its_reason(server, output):
 
 
 def test_file_with_content_encoding_is_stored_unchanged(server, output):
-    server.answers = [whole(Content_Encoding="gzip")]  # as some servers label every .tar.gz
+    server.answers = [whole(Content_Encoding="gzip")]  # some servers do this for every .tar.gz
     fetch([server.url], output, **QUICK)
     assert is_whole(output)
     assert server.asked[0]["Accept-Encoding"] == "identity"
@@ -236,7 +236,7 @@ def test_disk_full_while_writing_the_checksum_leaves_no_checksum(server, tmp_pat
     page = 4096
     with small_disk(tmp_path / "disk", 250 * page) as disk:
         (disk / "filler").write_bytes(bytes(4 * page))
-        output = disk / "data" / "x.tar.gz"  # 245 pages, and one for where it came from
+        output = disk / "data" / "x.tar.gz"  # 245 pages, and one for the note of its origin
         (line,) = failed_download(output, server.url)
         assert line.startswith(f"{disk / 'data'}: the disk is full: ")
         assert not output.with_name("x.tar.gz.sha256").exists()

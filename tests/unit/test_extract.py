@@ -135,7 +135,7 @@ def test_empty_split_is_a_problem(tmp_path):
 def test_invalid_entries_in_a_folder_are_problems(tmp_path):
     folder = make_folder(tmp_path / "mine", GOOD | {"train/deep/er/1.jpg": image()})
     (folder / "train" / "lost.jpg").symlink_to("nowhere.jpg")
-    os.mkfifo(folder / "train" / "pipe.jpg")  # opening it would wait for ever
+    os.mkfifo(folder / "train" / "pipe.jpg")  # opening it would block forever
     (folder / "train" / "loop").symlink_to(folder)
     with pytest.raises(InputError) as error:
         extract(folder, tmp_path / "pairs", {"train": 3, "val": 1})

@@ -142,7 +142,7 @@ def test_messages_name_the_file(tmp_path):
         assert "\n" not in str(error.value)
 
 
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # pytest forgets the module's own filter
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # pytest resets the module's filter
 @pytest.mark.parametrize("side", [10_000, 60_000])
 def test_decompression_bomb_is_rejected_without_decoding(side):
     def chunk(kind: bytes, body: bytes) -> bytes:

@@ -46,8 +46,8 @@ def test_package_imports_only_what_it_declares(package):
     allowed = PACKAGES[package]
     for path in (ROOT / "pix2pix" / package).glob("*.py"):
         assert own_imports(path) - {package} <= set(allowed), path
-    said = (ROOT / "pix2pix" / package / "__init__.py").read_text()
-    assert f"May import: {', '.join(allowed) or 'nothing'}." in said
+    docstring = (ROOT / "pix2pix" / package / "__init__.py").read_text()
+    assert f"May import: {', '.join(allowed) or 'nothing'}." in docstring
 
 
 def test_imports_between_packages_have_no_cycles():

@@ -53,7 +53,7 @@ def test_interrupted_download_is_resumed(server, output):
     assert server.asked[1]["If-Range"] == '"v1"'
 
 
-# a date of change that is told in the minute after it does not tell the version
+# a Last-Modified date less than a minute before the response does not identify the version
 OLD = "Sun, 01 Jan 2017 00:00:00 GMT"
 NEWEST = {"Last_Modified": "Fri, 01 Jan 2100 00:00:00 GMT"}
 
@@ -136,11 +136,11 @@ def test_killed_download_is_resumed(server, output):
     [
         whole(OTHER, ETag='"v2"'),  # honours If-Range
         rest(OTHER, ETag='"v2"'),  # does not
-        rest(OTHER),  # tells no version
-        rest(OTHER, ETag='W/"v1"'),  # a weak one
+        rest(OTHER),  # sends no version
+        rest(OTHER, ETag='W/"v1"'),  # a weak entity tag
         rest(OTHER + b"longer", ETag='"v1"'),
         lambda request: request.send(206, OTHER[7:700_007], Content_Range="bytes 7-700006/1000000", ETag='"v1"'),
-        status(206, ETag='"v1"'),  # does not say which part it sends
+        status(206, ETag='"v1"'),  # sends no Content-Range
         status(416),
     ],
 )

@@ -1,6 +1,6 @@
-"""What a user changes, and which rules run again: the table of docs/reruns.md.
+"""Rules that a user's change reruns: the table of docs/reruns.md.
 
-`python tests/workflow/test_rerun_table.py` computes it and writes it; the tests compare it with what is there.
+`python tests/workflow/test_rerun_table.py` writes the table; the tests compare it with real dry runs.
 """
 
 import shutil
@@ -62,7 +62,7 @@ def own(settings: str) -> str:
     return f"runs={{own: {{{settings}}}}}"
 
 
-# what is said of a change, what is added to the command, what happens to files
+# description of a change, arguments added to the command, change of files
 CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path], None]]] = [
     ("nothing", (), nothing),
     ("a parameter of training, of one run: `lr`", (own("lr: 0.1"),), nothing),
