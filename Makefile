@@ -1,4 +1,4 @@
-# Every target makes the .venv that it uses; after that nothing needs a network.
+# Every target creates the .venv that it needs; after that, no network is needed.
 PYTHON ?= python3.11
 CORES ?= 2
 BIN := $(CURDIR)/.venv/bin
@@ -13,16 +13,16 @@ demo: .venv/installed
 check: lint
 	pytest --quiet --numprocesses $(CORES) tests/unit
 
-# everything but the cluster
+# all tests except those on a cluster
 test: check
 	pytest --numprocesses $(CORES) --dist loadgroup --durations 10 tests/model tests/workflow
 
-# on a Slurm cluster that it starts on this machine; needs root on Debian, and installs Debian's slurm
+# starts a Slurm cluster on this machine; needs root on Debian, and installs Debian's Slurm
 test-slurm: .venv/installed
 	tests/cluster/cluster.sh install
 	TEST_SLURM=1 pytest tests/cluster
 
-# pages in Chromium or Chrome, which must be on PATH
+# tests the pages in Chromium or Chrome, which must be on PATH
 test-browser: .venv/installed
 	pytest -m browser tests
 
@@ -33,11 +33,11 @@ lint: .venv/installed
 	snakemake --lint
 	mypy
 
-# what is derived from the settings: the schema and docs/parameters.md
+# files generated from the settings: the schema and docs/parameters.md
 reference: .venv/installed
 	python -m pix2pix.config.documentation
 
-# requirements.txt, with the hash of every file, from the versions in pyproject.toml
+# requirements.txt, with the hashes of all files, from the versions in pyproject.toml
 lock:
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install --quiet pip-tools==7.6.2

@@ -27,12 +27,12 @@ include: "rules/train.smk"
 include: "rules/evaluate.smk"
 
 
-# the default profile's limit of it holds on one machine, not for a cluster
+# the limit in the default profile applies to one machine, not to a cluster
 resource_scopes:
     device="local",
 
 
-# on a cluster: on the machine that submits, since they take no time
+# on a cluster, these run on the submitting machine, since they are fast
 localrules:
     all,
     benchmarks,

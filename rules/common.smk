@@ -12,13 +12,13 @@ from pix2pix.config.runs import BENCHMARKS, fidelity_weights, read_config
 from pix2pix.system.checksum import sha256_of
 from pix2pix.system.errors import InputError
 
-# a run's name is a target beside these
+# the name of a run is a target, like these
 RULE_NAMES = {"all", "benchmarks", "draw_demo", "download", "download_weights", "extract", "mindrecord", "train"}
 RULE_NAMES |= {"keep_best", "predict", "evaluate", "measure_fidelity", "describe", "summarize"}
 
 try:
     CONFIG, RUNS, NOTES = read_config(config, RULE_NAMES)
-    # a node of a cluster that does one job may not see all of them
+    # a cluster node that runs a single job may not have access to all of them
     if workflow.is_main_process:
         check_paths(CONFIG)
 except InputError as error:
@@ -26,19 +26,19 @@ except InputError as error:
     sys.exit(1)
 for note in NOTES:
     print(note, file=sys.stderr)
-# Snakemake runs again what has another command, so its text is the same in every checkout and interpreter: what
-# differs comes by variables, which are set here also where a node of a cluster reads this file for its job
+# Snakemake reruns a job whose command has changed, so the command is the same for every checkout and interpreter:
+# their paths are passed as environment variables, which are also set here when a cluster node reads this file
 IN_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 os.environ.update(PIX2PIX_HOME=workflow.basedir, PIX2PIX_PYTHON="python" if IN_CONDA else sys.executable)
 HOME = '"$PIX2PIX_HOME"'
 SCRIPTS = f'PYTHONPATH={HOME}"${{{{PYTHONPATH:+:$PYTHONPATH}}}}" "$PIX2PIX_PYTHON" {HOME}/scripts'
-# Snakemake formats the path of an environment, so braces in it are doubled
+# Snakemake formats the path of an environment, so braces are escaped
 ENVS = f"{workflow.basedir}/workflow/envs".replace("{", "{{").replace("}", "}}")
-# what a program prints goes to the terminal and to its log; tee outlives the signals on which training saves its state
+# the output of a program goes to the terminal and to its log; tee ignores the signals that make training save and exit
 LOG_TO = """2>&1 | sh -c 'trap "" INT TERM; exec tee "$0"'"""
-# the shell, too, waits until training has saved its state
+# the shell also waits until training has saved its state
 OUTLIVE_SIGNALS = "trap : TERM;"
-# as a param, by its content: the path of an input would tell one checkout from another
+# a param with the checksum of the content: an input's path would depend on the checkout
 PUBLISHED_SHA256 = sha256_of(Path(workflow.basedir) / "workflow" / "published.yaml")
 PAIRS_IN_A_SHARD = 20000
 DRAWN = [name for name, dataset in CONFIG.datasets.items() if dataset.drawn]
@@ -49,16 +49,16 @@ SUMMARIES = {"summary": CONFIG.all, "benchmarks": BENCHMARKS}
 
 
 def one_of(names):
-    """A wildcard's pattern that matches these names and no other."""
+    """A wildcard pattern that matches only these names."""
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def members(groups):
-    """The runs of each group in turn: one, or one for each seed; an error if all of them had to be left out."""
+    """The runs of each group: one, or one per seed; exits with an error if all of them were skipped."""
     runs = [run.name for group in groups for run in RUNS.values() if run.group == group]
     if not runs:
         named = ", ".join(f"runs.{group}" for group in groups)
-        print(f"error: config: {named}: nothing is left to make; change what is said above", file=sys.stderr)
+        print(f"error: config: {named}: no run is left; correct the problems listed above", file=sys.stderr)
         sys.exit(1)
     return runs
 
@@ -68,7 +68,7 @@ def scores_of(runs):
 
 
 def everything_of(groups):
-    """An input function, so that only who asks for these groups hears that nothing is left of them."""
+    """An input function, so that the error about skipped runs appears only if these groups are requested."""
 
     def results(wildcards):
         runs = members(groups)
@@ -79,7 +79,7 @@ def everything_of(groups):
 
 
 def shards(dataset, split):
-    """The MindRecord files of a split: one, or several where it is large."""
+    """The MindRecord files of a split: one, or several if it is large."""
     pairs = CONFIG.datasets[dataset].splits[split] or 0
     number = -(-pairs // PAIRS_IN_A_SHARD)
     if number <= 1:
@@ -92,7 +92,7 @@ def train_records(wildcards):
 
 
 def held_out_records(wildcards):
-    """What a training measures itself on, if it does."""
+    """The records that training evaluates on, if it does."""
     run = RUNS[wildcards.run]
     return shards(run.dataset, "val") if run.train.eval_epoch_freq else []
 
@@ -103,7 +103,7 @@ def predict_records(wildcards):
 
 
 def checkpoint_of(wildcards):
-    """The generator that a run predicts with: trained here, published, or one of the user's own."""
+    """The generator that a run predicts with: trained here, published, or supplied by the user."""
     run = RUNS[wildcards.run]
     return run.ckpt or f"results/{run.name}/ckpt/Generator_{run.train.epoch_num}.ckpt"
 
@@ -166,7 +166,7 @@ def split_flags(wildcards):
 
 
 def images_source(wildcards):
-    """The archive; a folder is known by its listing, a param, since its time tells nothing of the images in it."""
+    """The archive; changes in a folder are detected by its listing, a param, since its time does not show them."""
     return [] if CONFIG.datasets[wildcards.dataset].folder else f"data/{wildcards.dataset}.tar.gz"
 
 
@@ -177,7 +177,7 @@ def images_listing(wildcards):
 
 def source_argument(wildcards):
     source = CONFIG.datasets[wildcards.dataset].folder or f"data/{wildcards.dataset}.tar.gz"
-    # what starts with a dash would be taken for a flag
+    # a path that starts with a dash would be parsed as a flag
     return shlex.quote(f"./{source}" if source.startswith("-") else source)
 
 
@@ -187,7 +187,7 @@ def shard_flags(wildcards):
 
 
 def where_flags(wildcards):
-    """Where the work is done; as a resource, since a change of it does not trigger a rerun."""
+    """Devices and execution; a resource, so that a change does not trigger a rerun."""
     return shlex.join(as_flags(RUNS[wildcards.run].where))
 
 
@@ -197,7 +197,7 @@ def workers_on_a_node(wildcards):
 
 
 def train_threads(wildcards):
-    """Two for a worker alone, one for each of several, on each node."""
+    """Threads per node: two for a single worker, otherwise one per worker."""
     return max(2, workers_on_a_node(wildcards))
 
 
@@ -206,18 +206,18 @@ def train_memory(wildcards):
 
 
 def train_gpu(wildcards):
-    """GPUs of a job on one node, by number."""
+    """Number of GPUs of a job on a single node."""
     where = RUNS[wildcards.run].where
     return where.device_num if where.device_target == "GPU" and where.nodes == 1 else 0
 
 
 def train_device(wildcards):
-    """Whether a training takes the devices of a machine for itself; the default profile lets one do so at a time."""
+    """Whether a training occupies the devices of a machine; the default profile allows one such job at a time."""
     return int(RUNS[wildcards.run].where.device_target != "CPU")
 
 
 def train_gres(wildcards):
-    """What Slurm is asked for by name and node: NPUs, and GPUs on several nodes; None asks for nothing."""
+    """Generic resources per node for Slurm: NPUs, or GPUs on several nodes; None: nothing is requested."""
     where = RUNS[wildcards.run].where
     if where.device_target == "Ascend":
         return f"npu:{workers_on_a_node(wildcards)}"
@@ -225,21 +225,21 @@ def train_gres(wildcards):
 
 
 def train_nodes(wildcards):
-    """Nodes of a job, and tasks: one on each, in which training starts that node's workers."""
+    """Number of nodes of a job, and of tasks: one per node, which starts the workers of that node."""
     return RUNS[wildcards.run].where.nodes
 
 
 def train_mpi(wildcards):
-    """Where there are several tasks, the job itself starts them."""
+    """With several tasks, the job itself starts them."""
     return "srun" if train_nodes(wildcards) > 1 else None
 
 
 def predict_target(wildcards):
-    """The run's own device; a CPU on a cluster, whose devices are asked for to train."""
+    """The run's device; on a cluster the CPU, since devices are requested only for training."""
     at_home = workflow.local_exec and not workflow.remote_exec
     return RUNS[wildcards.run].where.device_target if at_home else "CPU"
 
 
 def predict_device(wildcards):
-    """As train_device: what predicts on a device waits for what trains there."""
+    """Like train_device: prediction on a device waits for training on it."""
     return int(predict_target(wildcards) != "CPU")

@@ -3,7 +3,7 @@ wildcard_constraints:
     part=r"(train|val|test)(-\d+-of-\d+)?",
 
 
-# on a cluster: on the machine that submits, since there is a network
+# on a cluster, these run on the submitting machine, which has network access
 localrules:
     download,
     download_weights,
@@ -32,7 +32,7 @@ rule draw_demo:
 
 rule download:
     output:
-        # kept when the job starts: an archive put there by hand is checked and not downloaded again
+        # kept when the job starts: an archive that the user put there is verified and not downloaded again
         update("data/{dataset}.tar.gz"),
     log:
         "logs/download/{dataset}.log",

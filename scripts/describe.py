@@ -1,4 +1,4 @@
-"""Put a run on one page that stands alone: its grid, loss curves, scores and settings."""
+"""Write the self-contained page of a run: grid, loss curves, scores and settings."""
 
 import argparse
 from pathlib import Path
@@ -10,13 +10,13 @@ from pix2pix.system.program import run
 
 
 def main() -> None:
-    """Parse the flags and describe."""
+    """Parse the flags and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="the run's folder, for example results/facades")
     parser.add_argument("output", type=Path, help="the page to write")
-    parser.add_argument("--fidelity", action="store_true", help="with FID and KID from fidelity.json")
-    parser.add_argument("--trained", action="store_true", help="with the loss curves of history.csv")
-    parser.add_argument("--settings", nargs="*", default=[], metavar="NAME=VALUE", help="what the run was made with")
+    parser.add_argument("--fidelity", action="store_true", help="include FID and KID from fidelity.json")
+    parser.add_argument("--trained", action="store_true", help="include the loss curves of history.csv")
+    parser.add_argument("--settings", nargs="*", default=[], metavar="NAME=VALUE", help="the settings of the run")
     arguments = parser.parse_args()
     settings = dict(pair.partition("=")[::2] for pair in arguments.settings)
     history = arguments.folder / "history.csv" if arguments.trained else None
@@ -24,7 +24,7 @@ def main() -> None:
     if history and apart.is_file():
         history = apart
     if history and not history.is_file():
-        raise InputError(f"{history}: the losses of this training are gone; delete its ckpt/ folder to train again")
+        raise InputError(f"{history}: the losses of this training are missing; delete its ckpt/ folder to train again")
     describe_run(read_run(arguments.folder, arguments.fidelity), settings, history, arguments.output)
 
 

@@ -1,4 +1,4 @@
-"""Bring a dataset's archive from the first mirror that has it, whole and checked."""
+"""Download a dataset's archive from the first mirror that delivers it, and verify it."""
 
 import argparse
 
@@ -10,16 +10,16 @@ from pix2pix.system.program import run
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("output", help="the archive to make; what has come so far is kept in OUTPUT.part")
-    parser.add_argument("--dataset", required=True, help="the name that {dataset} in a mirror stands for")
+    parser.add_argument("output", help="the archive to write; partial data is kept in OUTPUT.part")
+    parser.add_argument("--dataset", required=True, help="the name that replaces {dataset} in mirrors")
     parser.add_argument(
         "--mirror",
         action="append",
         required=True,
-        help="http(s):// or file:// address of the archive, or of the folder that holds {dataset}.tar.gz; "
-        "may be given several times, tried in order",
+        help="http(s):// or file:// address of the archive, or of the folder that contains {dataset}.tar.gz; "
+        "may be repeated; tried in order",
     )
-    parser.add_argument("--sha256", help="the archive's checksum (default: that in OUTPUT.sha256, if it is there)")
+    parser.add_argument("--sha256", help="the archive's checksum (default: the one in OUTPUT.sha256, if any)")
     add_flags(parser, Patience)
     arguments = parser.parse_args()
     mirrors = archive_addresses(arguments.mirror, arguments.dataset)

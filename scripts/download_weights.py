@@ -1,4 +1,4 @@
-"""Bring a file of weights from the first address that has it, whole and checked."""
+"""Download a weights file from the first address that delivers it, and verify it."""
 
 import argparse
 
@@ -10,14 +10,14 @@ from pix2pix.system.program import run
 def main() -> None:
     """Parse the flags and download."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("output", help="the file to make; what has come so far is kept in OUTPUT.part")
+    parser.add_argument("output", help="the file to write; partial data is kept in OUTPUT.part")
     parser.add_argument(
         "--address",
         action="append",
         required=True,
-        help="http(s):// or file:// address of the file; may be given several times, tried in order",
+        help="http(s):// or file:// address of the file; may be repeated; tried in order",
     )
-    parser.add_argument("--sha256", help="the file's checksum (default: that in OUTPUT.sha256, if it is there)")
+    parser.add_argument("--sha256", help="the file's checksum (default: the one in OUTPUT.sha256, if any)")
     add_flags(parser, Patience)
     arguments = parser.parse_args()
     fetch(arguments.address, arguments.output, arguments.sha256, read_flags(arguments, Patience))

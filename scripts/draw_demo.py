@@ -9,12 +9,12 @@ from pix2pix.system.program import run
 
 
 def main() -> None:
-    """Read the flags, draw and pack."""
+    """Parse the flags and write the archive."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path, help="the archive to write, for example data/demo.tar.gz")
     parser.add_argument("--train", type=int, default=96, help="pairs in train/ (default: %(default)s)")
     parser.add_argument("--val", type=int, default=16, help="pairs in val/ (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed draws other houses (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the houses (default: %(default)s)")
     parser.add_argument("--size", type=int, default=128, help="width of each half in pixels (default: %(default)s)")
     flags = parser.parse_args()
     least = {"train": 1, "val": 1, "seed": 0, "size": 16}

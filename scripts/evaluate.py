@@ -1,4 +1,4 @@
-"""Measure predictions against their targets: metrics.csv, one row per image, and metrics.json."""
+"""Compare predictions with their targets: metrics.csv, with one row per image, and metrics.json."""
 
 import argparse
 from pathlib import Path
@@ -13,14 +13,14 @@ from pix2pix.system.progress import Progress
 
 
 def main() -> None:
-    """Parse the flags and measure."""
+    """Parse the flags and evaluate."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("records", nargs="+", type=Path, help="MindRecord files of the pairs")
-    parser.add_argument("--predict_dir", type=Path, required=True, help="the predictions")
+    parser.add_argument("--predict_dir", type=Path, required=True, help="the folder of predictions")
     parser.add_argument("--csv", type=Path, required=True, help="the table to write, one row per image")
     parser.add_argument("--json", type=Path, required=True, help="the summary to write")
     parser.add_argument("--run", default="run", help="the run's name, for the summary")
-    parser.add_argument("--group", help="the runs that differ from it by their seed alone (default: the run's name)")
+    parser.add_argument("--group", help="name shared by runs that differ only in their seed (default: the run's name)")
     parser.add_argument("--dataset", default="", help="the dataset's name, for the summary")
     arguments = parser.parse_args()
     about = {"run": arguments.run, "group": arguments.group or arguments.run, "dataset": arguments.dataset}

@@ -1,4 +1,4 @@
-"""Unpack a dataset's archive, or copy a folder, into one folder a split, every pair checked and counted."""
+"""Extract a dataset's archive, or copy a folder, into one folder per split, and check and count the pairs."""
 
 import argparse
 import os
@@ -16,23 +16,23 @@ from pix2pix.system.program import run
 
 
 class Where(Strict):
-    """What does not change the result."""
+    """Settings that do not affect the result."""
 
-    threads: Positive = Field(len(os.sched_getaffinity(0)), description="images checked at the same time")
+    threads: Positive = Field(len(os.sched_getaffinity(0)), description="number of images checked in parallel")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("source", help="a tar archive, or a folder with a folder for each split")
-    parser.add_argument("output", help="the folder to make")
+    parser.add_argument("source", help="a tar archive, or a folder with one folder per split")
+    parser.add_argument("output", help="the folder to write")
     parser.add_argument(
         "--splits",
         nargs="+",
         required=True,
         metavar="SPLIT[=COUNT]",
-        help="the splits to take (train, val, test) and the pairs that each must have (default: any number)",
+        help="the splits to extract (train, val, test) and the number of pairs in each (default: at least one)",
     )
-    parser.add_argument("--sha256", help="the archive's checksum (default: that in SOURCE.sha256, if it is there)")
+    parser.add_argument("--sha256", help="the archive's checksum (default: the one in SOURCE.sha256, if any)")
     add_flags(parser, Where)
     arguments = parser.parse_args()
     splits = read_splits(arguments.splits)
@@ -41,22 +41,22 @@ def main() -> None:
 
 
 def read_splits(words: list[str]) -> dict[str, int | None]:
-    """`["train=400", "val"]` as `{"train": 400, "val": None}`.
+    """Parse `["train=400", "val"]` as `{"train": 400, "val": None}`.
 
     Raises:
-        InputError: a split that is not known or is there twice, or a count that is none.
+        InputError: an unknown or repeated split, or an invalid count.
     """
     splits: dict[str, int | None] = {}
     for word in words:
         split, _, count = word.partition("=")
         if split not in get_args(Split) or split in splits:
-            raise InputError(f"--splits: {word!r}: each of {', '.join(get_args(Split))} may be named once")
+            raise InputError(f"--splits: {word!r}: each of {', '.join(get_args(Split))} may be given once")
         if count in ("", "null"):
             splits[split] = None
         elif count.isdecimal() and int(count) > 0:
             splits[split] = int(count)
         else:
-            raise InputError(f"--splits: {word!r}: the count must be a number from 1 up, or null for any")
+            raise InputError(f"--splits: {word!r}: the count must be at least 1, or null for any number")
     return splits
 
 

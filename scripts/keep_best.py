@@ -1,4 +1,4 @@
-"""Keep the generator that was best on held-out pairs while it trained."""
+"""Keep the generator that was best on held-out pairs during training."""
 
 import argparse
 from pathlib import Path
@@ -9,15 +9,15 @@ from pix2pix.system.program import run
 
 
 def main() -> None:
-    """Parse the flags and copy."""
+    """Parse the flags and copy the checkpoint."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("snapshot", type=Path, help="the best generator's checkpoint, as training left it")
+    parser.add_argument("snapshot", type=Path, help="the best generator's checkpoint, written by training")
     parser.add_argument("output", type=Path, help="the checkpoint to write")
-    parser.add_argument("--apart", type=Path, help="the same of a training to fewer epochs, taken if it is there")
+    parser.add_argument("--apart", type=Path, help="the same from a training to fewer epochs, preferred if it exists")
     arguments = parser.parse_args()
     snapshot = arguments.apart if arguments.apart and arguments.apart.is_file() else arguments.snapshot
     if not snapshot.is_file():
-        raise InputError(f"{snapshot}: training kept no best generator; set eval_epoch_freq and train again")
+        raise InputError(f"{snapshot}: training saved no best generator; set eval_epoch_freq and train again")
     copy_checked(snapshot, arguments.output)
 
 

@@ -1,4 +1,4 @@
-"""Measure FID and KID of predictions against their targets, with torch-fidelity: fidelity.json."""
+"""Measure FID and KID between predictions and their targets, with torch-fidelity: fidelity.json."""
 
 import argparse
 from pathlib import Path
@@ -13,9 +13,9 @@ def main() -> None:
     """Parse the flags and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path, help="the file to write, for example results/facades/fidelity.json")
-    parser.add_argument("--predict_dir", type=Path, required=True, help="the predictions")
+    parser.add_argument("--predict_dir", type=Path, required=True, help="the folder of predictions")
     parser.add_argument("--weights", type=Path, required=True, help="weights of the Inception network")
-    parser.add_argument("--sha256", required=True, help="the checksum that the weights must have")
+    parser.add_argument("--sha256", required=True, help="the required checksum of the weights")
     arguments = parser.parse_args()
     scores = measure(arguments.predict_dir, arguments.weights, arguments.sha256)
     facts = read_facts(arguments.predict_dir) | {"inception_sha256": arguments.sha256}

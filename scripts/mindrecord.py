@@ -1,4 +1,4 @@
-"""Write the images of one split, or one shard of it, as a MindRecord file."""
+"""Write the images of a split, or of one shard of it, as a MindRecord file."""
 
 import argparse
 from pathlib import Path
@@ -10,11 +10,11 @@ from pix2pix.system.program import run
 def main() -> None:
     """Parse the flags and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pairs", type=Path, help="folder that holds the splits' folders")
-    parser.add_argument("output", type=Path, help="the .mindrecord file; its index is written beside it")
+    parser.add_argument("pairs", type=Path, help="the folder with one folder per split")
+    parser.add_argument("output", type=Path, help="the .mindrecord file; its index is written next to it")
     parser.add_argument("--split", required=True, help="train, val or test")
-    parser.add_argument("--shard", type=int, default=1, help="which part of the split, from 1 (default: 1)")
-    parser.add_argument("--shards", type=int, default=1, help="into how many parts it is divided (default: 1)")
+    parser.add_argument("--shard", type=int, default=1, help="number of the shard, from 1 (default: 1)")
+    parser.add_argument("--shards", type=int, default=1, help="number of shards of the split (default: 1)")
     arguments = parser.parse_args()
     files = split_files(arguments.pairs / arguments.split, arguments.shard, arguments.shards)
     write_records(files, arguments.output)

@@ -1,4 +1,4 @@
-"""Predict a split with a generator's checkpoint: one PNG per input, a grid and a gallery page."""
+"""Predict a split with a generator checkpoint: one PNG per input, a grid and a gallery page."""
 
 import argparse
 import sys
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def predict(run: str, settings: PredictSettings, ckpt: Path, records: list[Path], folder: Path) -> int:
-    """Write images, facts.json, grid.png and index.html to `folder`, all or nothing; the number of pairs."""
+    """Write images, facts.json, grid.png and index.html to `folder`, atomically; return the number of pairs."""
     pairs = count(records)
     in_grid = spread(pairs, PAIRS_IN_GRID)
     names: list[str] = []

@@ -1,4 +1,4 @@
-"""Put several runs side by side: a table, and a page with comparisons, examples and published numbers."""
+"""Compare several runs: a table, and a page with comparisons, examples and published results."""
 
 import argparse
 from pathlib import Path
@@ -15,14 +15,14 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, help="folder of each run, for example results/facades")
     parser.add_argument("--csv", type=Path, required=True, help="the table to write")
     parser.add_argument("--html", type=Path, required=True, help="the page to write")
-    parser.add_argument("--published", type=Path, required=True, help="the data file of published numbers")
-    parser.add_argument("--fidelity", action="store_true", help="with FID and KID from each run's fidelity.json")
+    parser.add_argument("--published", type=Path, required=True, help="the data file of published results")
+    parser.add_argument("--fidelity", action="store_true", help="include FID and KID from each run's fidelity.json")
     parser.add_argument(
         "--compare",
         action="append",
         default=[],
         metavar="TITLE=RUN,RUN,...",
-        help="runs to compare under a title; without any, runs of one task are compared",
+        help="runs to compare, with a title; by default, runs of the same task are compared",
     )
     arguments = parser.parse_args()
     runs = [read_run(folder, arguments.fidelity) for folder in arguments.folders]
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def read_titles(words: list[str]) -> dict[str, list[str]]:
-    """`["Losses=a,b"]` as `{"Losses": ["a", "b"]}`.
+    """Parse `["Losses=a,b"]` as `{"Losses": ["a", "b"]}`.
 
     Raises:
         InputError: the title or the runs are missing.

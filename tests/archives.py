@@ -1,4 +1,4 @@
-"""Small archives and folders of pairs, good and bad."""
+"""Small archives and folders of pairs, valid and invalid."""
 
 import gzip
 import io
@@ -38,7 +38,7 @@ def make_archive(path: Path, files: dict[str, bytes], others: tuple[tarfile.TarI
 
 
 def make_bomb(path: Path, *parts: bytes | int) -> Path:
-    """A tar.gz of headers as they are and of contents, in bytes, all zeros: large, and written at once."""
+    """Write a large tar.gz quickly: `parts` are headers, or numbers of zero bytes."""
     mebibyte = gzip.compress(bytes(2**20))
     with open(path, "wb") as file:
         for part in (*parts, 1024):
@@ -66,7 +66,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if not p.is_dir()}
 
 
-# a process starts with its parent's peak, so a small one stands between the tests and what is measured
+# a process inherits its parent's peak memory, so a small process runs between the tests and the measured program
 MEASURE = """
 import resource, subprocess, sys
 done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -75,14 +75,14 @@ print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 
 
 
 def memory_of(*command: object) -> tuple[int, str, int]:
-    """Exit status, output and most memory in bytes of a program."""
+    """Exit status, output and peak memory in bytes of a program."""
     measured = subprocess.run([sys.executable, "-c", MEASURE, *map(str, command)], stdout=subprocess.PIPE, text=True)
     status, memory, output = measured.stdout.split(" ", 2)
     return int(status), output, int(memory)
 
 
 def errors_of(result: subprocess.CompletedProcess, output: Path) -> list[str]:
-    """The error lines of a failed program, which must have left nothing but them."""
+    """The error lines of a failed program; check that it left no files."""
     assert result.returncode == 1
     assert "Traceback" not in result.stdout
     assert not output.exists()

@@ -1,4 +1,4 @@
-"""Open a page in Chromium without a screen."""
+"""Open a page in headless Chromium."""
 
 import shutil
 import subprocess
@@ -8,12 +8,12 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 def browse(page: Path, profile: Path) -> tuple[str, list[str]]:
-    """The page's elements once its scripts have run, and what it put on the console."""
+    """Return the page's DOM after its scripts have run, and its console messages."""
     flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     flags += " --disable-component-update --disable-sync --enable-logging=stderr --allow-file-access-from-files"
     command = [CHROMIUM, *flags.split(), f"--user-data-dir={profile}", "--dump-dom", page.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    # pages of the browser's own complain, too, of a missing network for one
+    # internal pages of the browser also log errors, for example about a missing network
     return done.stdout, [
         line for line in done.stderr.splitlines() if "CONSOLE" in line and "source: chrome:" not in line
     ]

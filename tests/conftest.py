@@ -1,4 +1,4 @@
-"""A small dataset and small networks, and real Snakemake runs with them."""
+"""A small dataset, small networks, and real Snakemake runs with them."""
 
 import os
 import shutil
@@ -30,9 +30,9 @@ TINY_RUN = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep each of several test processes, and all that it starts, to a core of its own.
+    """Pin each test process, and all its children, to one core.
 
-    MindSpore's threads wait in loops: two processes that share two cores take several times as long.
+    MindSpore's threads busy-wait: two processes that share two cores take several times as long.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker:
@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def draw_pairs(folder: Path, train: int = 5, val: int = 3, size: int = 32) -> Path:
-    """A dataset on disk: left a bright square on dark ground, right its outline; names 1.png, 2.png, ..."""
+    """Draw a dataset: left a bright square on a dark background, right its shape; 1.png, 2.png, ..."""
     random = np.random.default_rng(1)
     for split, pairs in (("train", train), ("val", val)):
         (folder / split).mkdir(parents=True)
@@ -57,7 +57,7 @@ def draw_pairs(folder: Path, train: int = 5, val: int = 3, size: int = 32) -> Pa
 
 
 def copy_checkout(to: Path) -> Path:
-    """The project without its history, as `cp -r` copies it: with new times."""
+    """Copy the project without its history, like `cp -r`, with new modification times."""
     left_out = shutil.ignore_patterns(".git", ".venv", ".snakemake", "results", "data", "logs", "__pycache__")
     return Path(shutil.copytree(ROOT, to, ignore=left_out, copy_function=shutil.copyfile))
 
@@ -65,7 +65,7 @@ def copy_checkout(to: Path) -> Path:
 def snakemake(
     directory: Path, *arguments: str, check: bool = True, checkout: Path = ROOT, start: tuple[str, ...] = MODULE
 ) -> subprocess.CompletedProcess:
-    """Run Snakemake with the project's Snakefile in `directory`; stdout and stderr come together."""
+    """Run Snakemake with the project's Snakefile in `directory`; stdout and stderr are combined."""
     command = [*start, "--snakefile", str(checkout / "Snakefile")]
     command += ["--directory", str(directory), "--cores", "2", *arguments]
     done = subprocess.run(
@@ -76,7 +76,7 @@ def snakemake(
 
 
 def planned(directory: Path, *arguments: str, **how: object) -> dict[str, int]:
-    """The jobs that a dry run plans: rule to number."""
+    """Count the jobs that a dry run plans, by rule."""
     out = snakemake(directory, *arguments, "-n", "--quiet", "rules", **how).stdout
     table = out.partition("Job stats:")[2].splitlines()
     counts = {words[0]: int(words[1]) for line in table if len(words := line.split()) == 2 and words[1].isdigit()}
@@ -85,14 +85,14 @@ def planned(directory: Path, *arguments: str, **how: object) -> dict[str, int]:
 
 
 def script(name: str, *arguments: object) -> subprocess.CompletedProcess:
-    """Run a program of scripts/ by hand; stdout and stderr come together."""
+    """Run a program in scripts/ directly; stdout and stderr are combined."""
     command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *map(str, arguments)]
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
 
 
 @pytest.fixture(scope="session")
 def tiny_config(tmp_path_factory) -> Path:
-    """A config file of two runs on one dataset of one's own."""
+    """A config file with two runs on a user's dataset."""
     folder = tmp_path_factory.mktemp("own")
     draw_pairs(folder / "squares")
     runs = {"squares": TINY_RUN, "outlines": TINY_RUN | {"dataset": "squares", "direction": "BtoA"}}
@@ -104,7 +104,7 @@ def tiny_config(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, tiny_config) -> tuple[Path, Path]:
-    """The working folder of a complete `snakemake` with the tiny config, and that config."""
+    """The working folder of a complete `snakemake` with the tiny config, and the config file."""
     directory = tmp_path_factory.mktemp("work")
     snakemake(directory, "--configfile", str(tiny_config))
     return directory, tiny_config

@@ -1,4 +1,4 @@
-"""A disk that is soon full."""
+"""A small disk that is quickly full."""
 
 import os
 import subprocess
@@ -11,9 +11,9 @@ import pytest
 
 @contextmanager
 def small_disk(folder: Path, size: int) -> Iterator[Path]:
-    """Mount `size` bytes of memory as a disk at `folder`; skips the test where that is not allowed."""
+    """Mount `size` bytes of memory as a disk at `folder`; skip the test if that is not permitted."""
     if os.geteuid() != 0:
-        pytest.skip("mounting a small disk takes root")
+        pytest.skip("mounting a small disk needs root")
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     mounted = subprocess.run(command, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""A web server that behaves in every bad way, and what a download leaves."""
+"""A web server with every kind of misbehaviour, and checks of downloads."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from pix2pix.data.download import Patience
 
 
 def archive_of(size: int) -> bytes:
-    """A tar archive of random content, `size` bytes in all."""
+    """A tar archive of random content, `size` bytes in total."""
     content = os.urandom(size // 512 * 512 - 3 * 512)
     member = tarfile.TarInfo("x/train/1.jpg")
     member.size = len(content)
@@ -33,7 +33,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class Server(ThreadingHTTPServer):
-    """Gives the next of `answers` to each request, the last one for ever; keeps what was asked."""
+    """Gives the next of `answers` to each request, and then repeats the last one; records the requests."""
 
     daemon_threads = True
 
@@ -44,7 +44,7 @@ class Server(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}/x.tar.gz"
 
     def handle_error(self, *_):
-        """Nothing: clients that hang up are part of these tests."""
+        """Do nothing: clients that disconnect are part of these tests."""
 
     def ranges(self) -> list[str | None]:
         return [headers["Range"] for headers in self.asked]
@@ -69,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def whole(content: bytes = CONTENT, **headers: object) -> Answer:
-    """The whole file, whatever Range says."""
+    """The whole file, regardless of Range."""
     return lambda request: request.send(200, content, **headers)
 
 
@@ -82,7 +82,7 @@ def status(code: int, **headers: object) -> Answer:
 
 
 def rest(content: bytes = CONTENT, until: int | None = None, **headers: object) -> Answer:
-    """What Range asks for, as a good server gives it, or broken off at `until`."""
+    """The requested range, as a correct server sends it, or truncated at `until`."""
 
     def answer(request: Handler) -> None:
         start = int(re.fullmatch(r"bytes=(\d+)-", request.headers["Range"])[1])
@@ -94,7 +94,7 @@ def rest(content: bytes = CONTENT, until: int | None = None, **headers: object) 
 
 
 def chunked(content: bytes, end: bytes = b"0\r\n\r\n") -> Answer:
-    """Without a length; `end` b"" breaks off."""
+    """A response without a length; with `end` b"" it is truncated."""
 
     def answer(request: Handler) -> None:
         request.protocol_version = "HTTP/1.1"
@@ -122,7 +122,7 @@ def drips(content: bytes = CONTENT, piece: int = 10_000, pause: float = 0.05) ->
 
 @contextmanager
 def serving() -> Iterator[Server]:
-    """A server on a free port of this machine."""
+    """A server on a free local port."""
     with Server() as running:
         threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield running
@@ -130,13 +130,13 @@ def serving() -> Iterator[Server]:
 
 
 def is_whole(output: Path, content: bytes = CONTENT) -> bool:
-    """The file is there with its recorded checksum, and no part of it."""
+    """Whether the file exists with its recorded checksum, and no part file."""
     names = sorted(path.name for path in output.parent.iterdir())
     return output.read_bytes() == content and names == [output.name, f"{output.name}.sha256"]
 
 
 def failed_download(output: Path, *mirrors: str, options: tuple[str, ...] = QUICK_FLAGS) -> list[str]:
-    """Run the program and let it fail; its error lines."""
+    """Run the program, check that it fails, and return its error lines."""
     flags = [word for mirror in mirrors for word in ("--mirror", mirror)]
     result = script("download", "--dataset", "x", *flags, *options, output)
     assert result.returncode == 1

@@ -1,6 +1,6 @@
-"""What config.yaml means.
+"""Configuration.
 
-In: a dictionary that Snakemake read, or the flags of a program.
-Out: checked settings, runs with every parameter resolved, the schema and the parameter table.
+In: the dictionary that Snakemake read from config.yaml, or the flags of a program.
+Out: validated settings, runs with every parameter resolved, the schema and the parameter table.
 May import: system.
 """

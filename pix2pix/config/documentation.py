@@ -1,6 +1,6 @@
-"""What is derived from the settings models: the JSON schema and docs/parameters.md.
+"""The JSON schema and docs/parameters.md, generated from the settings models.
 
-`python -m pix2pix.config.documentation` (make reference) writes both; a test holds them in step.
+`python -m pix2pix.config.documentation` (make reference) writes both; a test checks that they are up to date.
 """
 
 import json
@@ -16,20 +16,21 @@ SCHEMA = Path("workflow/schemas/config.schema.json")
 PARAMETERS = Path("docs/parameters.md")
 INTRODUCTION = """# Parameters
 
-Every key of config.yaml, with its default. A run's parameters are, from weakest to strongest: the
-defaults below, `defaults:` in config.yaml, what the dataset says of direction, jitter and flip, the run's own
-entry under `runs:`, and the top level of the configuration, which is where `--config lr=0.001` sets
-them. An unknown key, a wrong type or a value out of range is an error that names the key.
+Every key of config.yaml, with its default. A run's parameters come from these sources, from lowest to
+highest precedence: the defaults below, `defaults:` in config.yaml, the dataset's direction, jitter and
+flip, the run's own entry under `runs:`, and the top level of the configuration, which is where
+`--config lr=0.001` sets them. An unknown key, a wrong type or a value out of range is an error that
+names the key.
 
     snakemake --cores 4 facades --config epoch_num=50 seed=1
     snakemake --cores 4 mine --configfile mine.yaml
 
-Any program in scripts/ takes the same names as flags (`python scripts/train.py --help`).
+The programs in scripts/ accept the same names as flags (`python scripts/train.py --help`).
 """
 RUN_INTRODUCTION = """\
-A run, under `runs:`, is what is trained on a dataset: `dataset` (by default the one named like the
-run), any parameter below, and perhaps `ckpt`, a generator's checkpoint of your own: then nothing is
-trained, and g_ngf, g_layers and the like must be those that it was trained with."""
+A run, under `runs:`, is one training on a dataset. Its keys are `dataset` (default: the dataset with the
+run's name), any parameter below, and optionally `ckpt`, an existing generator checkpoint. With a `ckpt`
+nothing is trained, and g_ngf, g_layers and similar parameters must have the values it was trained with."""
 
 
 def schema_text() -> str:
@@ -42,11 +43,11 @@ def parameters_text() -> str:
     own = set(GeneratorSettings.model_fields)
     trained = {name for name in TrainSettings.model_fields if name not in own}
     sections: tuple[tuple[str, str, type[BaseModel], set[str]], ...] = (
-        ("Datasets", "A dataset, under `datasets:`, says where paired images come from.", DatasetSettings, set()),
+        ("Datasets", "A dataset, under `datasets:`, is a source of paired images.", DatasetSettings, set()),
         ("Runs: the generator", RUN_INTRODUCTION, GeneratorSettings, set()),
-        ("Runs: training", "A change retrains the runs that it concerns, and no other.", TrainSettings, own),
-        ("Runs: prediction", "A change predicts again, without training.", PredictSettings, own | trained),
-        ("Runs: where the work is done", "A change does not trigger a rerun.", WhereSettings, set()),
+        ("Runs: training", "A change retrains only the affected runs.", TrainSettings, own),
+        ("Runs: prediction", "A change reruns prediction, but not training.", PredictSettings, own | trained),
+        ("Runs: devices and execution", "A change does not trigger a rerun.", WhereSettings, set()),
     )
     parts = [f"\n## {title}\n\n{text}\n\n{_table(model, left_out)}" for title, text, model, left_out in sections]
     return INTRODUCTION + "".join(parts)

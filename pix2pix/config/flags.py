@@ -1,4 +1,4 @@
-"""Flags of the programs in scripts/, made from the settings models."""
+"""Command-line flags of the programs in scripts/, generated from the settings models."""
 
 import argparse
 from typing import Literal, TypeVar, get_args, get_origin
@@ -11,7 +11,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def add_flags(parser: argparse.ArgumentParser, model: type[BaseModel]) -> None:
-    """Give `parser` one --flag for each field of `model`, with its description and default."""
+    """Add one --flag per field of `model` to `parser`, with its description and default."""
     for name, field in model.model_fields.items():
         text = (field.description or "").replace("%", "%%")
         required = field.is_required()
@@ -38,10 +38,10 @@ def _word(value: object) -> str:
 
 
 def read_flags(arguments: argparse.Namespace, model: type[Model]) -> Model:
-    """The settings given by flags, validated.
+    """Validate the settings given as flags.
 
     Raises:
-        InputError: a value has a wrong type or range; the text names the flag.
+        InputError: a value has a wrong type or is out of range; the message names the flag.
     """
     given = {k: v for k, v in vars(arguments).items() if k in model.model_fields}
     given = {k: (None if v == "null" else v) for k, v in given.items()}
@@ -53,5 +53,5 @@ def read_flags(arguments: argparse.Namespace, model: type[Model]) -> Model:
 
 
 def as_flags(settings: BaseModel) -> list[str]:
-    """The arguments that give these settings back: `["--lr", "0.0002", "--batch_size", "1", ...]`."""
+    """Convert settings to command-line arguments: `["--lr", "0.0002", "--batch_size", "1", ...]`."""
     return [word for name, value in settings for word in (f"--{name}", _word(value))]

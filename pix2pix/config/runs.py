@@ -1,4 +1,4 @@
-"""config.yaml as a whole: datasets, runs, and what is laid over what."""
+"""The whole of config.yaml: datasets, runs, and the precedence of parameters."""
 
 import difflib
 import hashlib
@@ -25,10 +25,10 @@ from pix2pix.system.errors import InputError
 
 STAGES = (TrainSettings, PredictSettings, WhereSettings)
 Stage = TypeVar("Stage", TrainSettings, PredictSettings, WhereSettings)
-LONGEST_NAME = 100  # characters of a downloaded file of weights
-# what a dataset may say of its runs
+LONGEST_NAME = 100  # characters in the name of a downloaded weights file
+# run parameters that a dataset may set
 OF_DATASET = {"direction", "jitter", "flip"}
-# what does nothing where nothing is trained
+# parameters without effect if nothing is trained
 OF_TRAINING = {*TrainSettings.model_fields, *WhereSettings.model_fields} - {
     *PredictSettings.model_fields,
     "device_target",
@@ -50,7 +50,7 @@ def _optional_fields() -> dict[str, Any]:
 if TYPE_CHECKING:
 
     class Overrides(Strict):
-        """Every parameter of a run, each None where it is not given."""
+        """Every parameter of a run; None if not given."""
 
         seed: int | None = None
 
@@ -59,17 +59,18 @@ else:
 
 
 class RunSettings(Overrides):
-    """What is trained on a dataset: the dataset's name and the parameters that differ."""
+    """An entry under `runs:`: the dataset's name and the parameters that differ from the defaults."""
 
-    dataset: Name | None = Field(None, description="a name under datasets; null: the one named like the run")
+    dataset: Name | None = Field(None, description="a name under datasets; null: the dataset with the run's name")
     ckpt: Checkpoint = Field(
         None,
-        description="a generator's checkpoint, with which the run predicts without training: a path, or an address "
-        "(http://, https://, file://), or several that are tried in order",
+        description="a generator checkpoint to predict with, without training: a path, an address "
+        "(http://, https://, file://), or a list of addresses tried in order",
     )
     ckpt_sha256: Sha256 | None = Field(
         None,
-        description="checksum of a ckpt given by address; null: that of the first download is kept and compared",
+        description="checksum of a ckpt given by address; null: the checksum of the first download is recorded "
+        "and later downloads are compared with it",
     )
 
     @model_validator(mode="after")
@@ -80,34 +81,34 @@ class RunSettings(Overrides):
 
     @property
     def path(self) -> str | None:
-        """The checkpoint's path; None if it is an address or is trained."""
+        """The checkpoint's path; None if it is an address, or trained here."""
         return self.ckpt if isinstance(self.ckpt, str) and not self.addresses else None
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Where the checkpoint is downloaded from; empty if it is a path or is trained."""
+        """The checkpoint's addresses; empty if it is a path, or trained here."""
         given = [self.ckpt] if isinstance(self.ckpt, str) else self.ckpt or []
         return tuple(given) if all(map(is_address, given)) else ()
 
 
 class Config(Overrides):
-    """The whole of config.yaml. A parameter at the top level is laid over every run."""
+    """The whole of config.yaml. A parameter at the top level overrides that of every run."""
 
-    all: Names = Field(["demo"], description="the runs that a plain `snakemake` makes")
-    mirrors: Addresses = Field([], description="where archives come from, unless a dataset has mirrors of its own")
+    all: Names = Field(["demo"], description="the runs that `snakemake` produces without a target")
+    mirrors: Addresses = Field([], description="addresses of archives, unless a dataset has its own mirrors")
     datasets: dict[Name, DatasetSettings] = Field({}, description="paired images, by name")
-    defaults: Overrides = Field(default_factory=Overrides, description="parameters of runs that do not say otherwise")
-    runs: dict[Name, RunSettings] = Field({}, description="what is trained, by name")
-    seeds: Seeds = Field([], description="train each run once for each of these seeds, as RUN_seed0, RUN_seed1, ...")
+    defaults: Overrides = Field(default_factory=Overrides, description="default parameters of all runs")
+    runs: dict[Name, RunSettings] = Field({}, description="runs, by name")
+    seeds: Seeds = Field([], description="train each run once per seed, as RUN_seed0, RUN_seed1, ...")
     comparisons: dict[Annotated[str, Field(min_length=1)], Names] = Field(
-        {}, description="runs that the summary compares with one another, by a title"
+        {}, description="runs that the summary compares with one another, by title"
     )
     fidelity: FidelitySettings = Field(default_factory=FidelitySettings, description="FID and KID")
 
 
 @dataclass(frozen=True)
 class Download:
-    """A file of weights that is fetched, whole and checked, before it is used."""
+    """A weights file that is downloaded and verified before use."""
 
     path: str
     addresses: tuple[str, ...]
@@ -116,36 +117,36 @@ class Download:
 
 @dataclass(frozen=True)
 class Run:
-    """One run with everything resolved."""
+    """A run with every parameter resolved."""
 
     name: str
-    group: str  # the entry under runs: it differs from the name where there are several seeds
+    group: str  # the entry under runs:, which differs from the name if there are several seeds
     dataset: str
-    ckpt: str | None  # a path; None: trained here
-    download: Download | None  # where ckpt comes from, if it is not there already
+    ckpt: str | None  # a path; None: trained by the workflow
+    download: Download | None  # the source of ckpt, if it has to be downloaded
     train: TrainSettings
     predict: PredictSettings
     where: WhereSettings
 
 
 def read_config(config: dict[str, Any], reserved: Collection[str] = ()) -> tuple[Config, dict[str, Run], list[str]]:
-    """Check the whole configuration and resolve every run.
+    """Validate the whole configuration and resolve every run.
 
-    A run's parameters are, from weakest to strongest: built-in defaults, `defaults`, the dataset's
-    direction, jitter and flip where it has them, the run's own entry, the top level (so
-    `--config lr=0.001` wins).
+    A run's parameters come from these sources, from lowest to highest precedence: built-in defaults,
+    `defaults`, the dataset's direction, jitter and flip, the run's own entry, and the top level
+    (`--config lr=0.001`).
 
     Args:
-        config: the content of config.yaml, with what is laid over it.
-        reserved: names that no run may have, since they are targets already.
+        config: the content of config.yaml, merged with all overrides.
+        reserved: names that runs must not have, since they are already targets.
 
     Returns:
-        the configuration, its runs by name, and notes: on each run that had to be left out because
-        the top level does not fit it (`--config epoch_num=50` and the demo's short schedule), and on
-        what is written and has no effect.
+        the configuration, its runs by name, and notes: about runs that are skipped because the top
+        level does not fit them (`--config epoch_num=50` and the demo's short schedule), and about
+        settings without effect.
 
     Raises:
-        InputError: with a line for each mistake, naming the key, the value and what is allowed.
+        InputError: with one line per mistake, naming the key, the value and what is allowed.
     """
     try:
         settings = Config.model_validate(config)
@@ -159,7 +160,7 @@ def read_config(config: dict[str, Any], reserved: Collection[str] = ()) -> tuple
             if name not in settings.runs:
                 raise InputError(f"config: {key}: no run is named {name!r}{_nearest(name, settings.runs)}")
     if settings.seeds and settings.seed is not None:
-        raise InputError("config: seeds: excludes seed at the top level: keep one")
+        raise InputError("config: seeds: cannot be combined with seed at the top level: keep one")
     runs: dict[str, Run] = {}
     left_out = []
     for name in settings.runs:
@@ -167,12 +168,12 @@ def read_config(config: dict[str, Any], reserved: Collection[str] = ()) -> tuple
         try:
             seeded = _seeded(_resolve(settings, name, _set(settings)), settings.seeds)
         except InputError as error:
-            left_out.append(f"{error} (this run is left out)")
+            left_out.append(f"{error} (this run is skipped)")
             continue
         for run in seeded:
             if run.name != name and run.name in settings.runs:
                 raise InputError(
-                    f"config: seeds: one of run {name} is named {run.name}, as another run is: rename that"
+                    f"config: seeds: run {name} would create {run.name}, but another run has that name: rename it"
                 )
             runs[run.name] = run
     if not runs and left_out:
@@ -181,7 +182,7 @@ def read_config(config: dict[str, Any], reserved: Collection[str] = ()) -> tuple
 
 
 def _without_effect(config: Config) -> list[str]:
-    """A note for each thing that is written and changes nothing."""
+    """Return a note for each setting without effect."""
     notes = []
     for key in sorted(OF_DATASET & _set(config.defaults).keys()):
         value = getattr(config.defaults, key)
@@ -190,11 +191,11 @@ def _without_effect(config: Config) -> list[str]:
             notes.append(f"config: defaults.{key}: {value} has no effect on datasets with their own: {', '.join(own)}")
     for name, run in config.runs.items():
         if run.ckpt and (idle := sorted(OF_TRAINING & _set(run).keys())):
-            notes.append(f"config: runs.{name}: no effect has {', '.join(idle)}: with a ckpt nothing is trained")
+            notes.append(f"config: runs.{name}: no effect: {', '.join(idle)}: with a ckpt nothing is trained")
     for title, names in config.comparisons.items():
         missing = [name for name in names if name not in config.all]
         if missing and not set(names) <= set(BENCHMARKS):
-            notes.append(f"config: comparisons.{title}: is not made, as `all` lacks {', '.join(missing)}: add there")
+            notes.append(f"config: comparisons.{title}: is skipped, since `all` lacks {', '.join(missing)}: add it")
     return notes
 
 
@@ -221,7 +222,7 @@ def _resolve(config: Config, name: str, top_level: dict[str, Any]) -> Run:
         )
     addresses = entry.addresses
     if entry.path and "{" in entry.path:
-        # Snakemake would take what stands in braces for a wildcard, so the workflow uses a copy
+        # Snakemake would treat braces in the path as a wildcard, so the workflow uses a copy of the file
         addresses = (f"file://{quote(entry.path)}",)
     download = _download(name, addresses, entry.ckpt_sha256, ".ckpt") if addresses else None
     ckpt = download.path if download else entry.path
@@ -233,7 +234,7 @@ def _part(stage: type[Stage], values: dict[str, Any]) -> Stage:
 
 
 def _seeded(run: Run, seeds: list[int]) -> list[Run]:
-    """The run once for each seed, under a name that tells it; a run that trains nothing stays one."""
+    """Return one run per seed, named after it; a run with a ckpt is not repeated."""
     if run.ckpt or not seeds:
         return [run]
     return [
@@ -248,15 +249,15 @@ def _seeded(run: Run, seeds: list[int]) -> list[Run]:
 
 
 def fidelity_weights(settings: FidelitySettings) -> Download:
-    """The weights for FID and KID, and where they come from."""
+    """The weights for FID and KID, and their addresses."""
     return _download("fidelity", tuple(settings.weights), settings.sha256, ".pth")
 
 
 def _download(owner: str, addresses: tuple[str, ...], sha256: str | None, ending: str) -> Download:
-    """Weights keep the name that they are published under, in a folder of their owner.
+    """Keep the published file name of weights, in a folder named after the owner.
 
-    A name that is more than letters, digits, dots, dashes and lines would mean something to Snakemake, a
-    shell or a file system: it is reduced to these, and told from others like it by a checksum.
+    Other characters than letters, digits, dots, hyphens and underscores may have a meaning for Snakemake,
+    the shell or the file system: they are replaced, and a checksum keeps similar names distinct.
     """
     published = PurePosixPath(unquote(urlsplit(addresses[0]).path)).name.removesuffix(ending)
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", published).lstrip(".-")[:LONGEST_NAME]
@@ -281,7 +282,7 @@ def _explain(error: ErrorDetails, prefix: tuple[str, ...]) -> str:
 
 
 def _keys_at(where: tuple[str, ...]) -> list[str]:
-    """The keys that may stand where an unknown one was found."""
+    """The valid keys at the place of an unknown key."""
     model: type[BaseModel] = Config
     if where[0] == "datasets":
         model = DatasetSettings

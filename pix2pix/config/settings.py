@@ -1,8 +1,8 @@
-"""All settings, their defaults, ranges and meanings, as one set of strict models.
+"""All settings, with their defaults, ranges and descriptions, as strict models.
 
-The models are the source of the JSON schema in workflow/schemas/, of the programs' flags and of
-the messages for a mistaken config.yaml. A run's settings are split by the stage they matter to,
-so that a change reruns that stage and no other.
+The models are the source of the JSON schema in workflow/schemas/, the programs' flags and the error
+messages for config.yaml. A run's settings are split by stage, so that a change reruns only the
+stages it affects.
 """
 
 from typing import Annotated, Literal, get_args
@@ -32,26 +32,26 @@ from pix2pix.config.values import (
 )
 
 TARGET_PALETTE = (
-    "colours of a target that is a label map: it is resized by nearest neighbour and its classes are scored; "
-    "null: that of the dataset's palettes"
+    "palette of a target that is a label map, which is then resized by nearest neighbour and scored by class; "
+    "null: taken from the dataset's palettes"
 )
 SSIM_WINDOW = 11  # pixels
 
 
 def _types_in(annotation: object) -> set[object]:
-    """The types that an annotation is made of: those of `dict[str, int | None]` are str, int and None's."""
+    """The types in an annotation: for `dict[str, int | None]` these are str, int and NoneType."""
     return {annotation}.union(*map(_types_in, get_args(annotation))) if not isinstance(annotation, str) else set()
 
 
 class Strict(BaseModel):
-    """A model that knows all of its keys: an unknown one is an error, not silence."""
+    """A model that rejects unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
-        # Python takes true for 1
+    def _no_bool_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        # a Python bool is an int
         types = _types_in(cls.model_fields[info.field_name or ""].annotation)
         values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
         for each in values:
@@ -61,108 +61,112 @@ class Strict(BaseModel):
 
 
 class DatasetSettings(Strict):
-    """Where paired images come from and how they are to be read."""
+    """The source of paired images and how to read them."""
 
     mirrors: Addresses | None = Field(
         None,
-        description="addresses of the archive, tried in order: http(s):// or file://, {dataset} is filled in; "
-        "one that names no .tar archive is a folder that holds {dataset}.tar.gz; null: the top-level mirrors",
+        description="addresses of the archive, http(s):// or file://, tried in order; {dataset} is replaced by the "
+        "name; an address without a .tar file name is a folder with {dataset}.tar.gz; null: the top-level mirrors",
     )
-    folder: PathName | None = Field(
-        None, description="a folder on disk with train/ and val/ inside, in place of an archive"
-    )
-    drawn: bool = Field(False, description="drawn by the built-in program, in place of an archive (the demo)")
+    folder: PathName | None = Field(None, description="a folder on disk with train/ and val/, instead of an archive")
+    drawn: bool = Field(False, description="drawn by the built-in program, instead of an archive (the demo)")
     sha256: Sha256 | None = Field(
-        None, description="checksum of the archive; null: that of the first download is kept and compared"
+        None,
+        description="checksum of the archive; null: the checksum of the first download is recorded and later "
+        "downloads are compared with it",
     )
     splits: dict[Split, Pairs | None] = Field(
         {"train": None, "val": None},
-        description="the splits and how many pairs each has; null: at least one",
+        description="the splits and the number of pairs in each; null: at least one",
     )
-    left: str = Field("A", description="what the left half (A) shows")
-    right: str = Field("B", description="what the right half (B) shows")
+    left: str = Field("A", description="content of the left half (A)")
+    right: str = Field("B", description="content of the right half (B)")
     palettes: dict[Literal["left", "right"], Palette] = Field(
-        {}, description="the halves that are label maps, and the palette whose colours tell their classes"
+        {}, description="the halves that are label maps, each with the palette of its classes"
     )
-    direction: Direction = Field("AtoB", description="which half is the input: AtoB the left, BtoA the right")
-    jitter: bool = Field(True, description="training enlarges to load_size and crops train_pic_size at random")
-    flip: bool = Field(True, description="training mirrors every other pair, left to right, at random")
+    direction: Direction = Field("AtoB", description="the input half: AtoB: left, BtoA: right")
+    jitter: bool = Field(True, description="in training, resize to load_size and take a random crop of train_pic_size")
+    flip: bool = Field(True, description="in training, flip pairs horizontally with probability 0.5")
 
     @model_validator(mode="after")
     def _one_source(self) -> "DatasetSettings":
         if sum([self.mirrors is not None, self.folder is not None, self.drawn]) > 1:
-            raise ValueError("mirrors, folder and drawn exclude one another: keep one")
+            raise ValueError("mirrors, folder and drawn are mutually exclusive: keep one")
         if "train" not in self.splits or "val" not in self.splits:
             raise ValueError("splits needs both train and val")
         if self.drawn and (self.splits.keys() != {"train", "val"} or None in self.splits.values()):
-            raise ValueError("drawn needs splits of train and val alone, with the number of pairs of each")
+            raise ValueError("drawn needs exactly the splits train and val, each with its number of pairs")
         if self.folder is not None and self.sha256 is not None:
-            raise ValueError("sha256 is the checksum of an archive, and a folder has none: leave it out")
+            raise ValueError("sha256 applies to an archive, not to a folder: remove it")
         return self
 
 
 class GeneratorSettings(Strict):
-    """The U-Net generator; a checkpoint fits only networks of the same settings."""
+    """The U-Net generator; a checkpoint fits only a network with the same settings."""
 
-    g_in_planes: Channels = Field(3, description="channels of the generator's input: 3, or 1 for grey")
-    g_out_planes: Channels = Field(3, description="channels of the generator's output: 3, or 1 for grey")
-    g_ngf: Positive = Field(64, description="filters of the generator's first convolution")
+    g_in_planes: Channels = Field(3, description="input channels of the generator: 3, or 1 for greyscale")
+    g_out_planes: Channels = Field(3, description="output channels of the generator: 3, or 1 for greyscale")
+    g_ngf: Positive = Field(64, description="filters in the generator's first convolution")
     g_layers: Annotated[int, Field(ge=2, le=10)] = Field(
-        8, description="down- (and up-) convolutions of the U-Net; images are multiples of 2^g_layers wide"
+        8, description="downsampling (and upsampling) layers of the U-Net; image sizes are multiples of 2^g_layers"
     )
-    alpha: NotNegative = Field(0.2, description="slope of LeakyReLU for negative input")
+    alpha: NotNegative = Field(0.2, description="negative slope of LeakyReLU")
     norm: Literal["batch", "instance"] = Field("batch", description="normalisation in both networks")
     pad_mode: Literal["CONSTANT", "REFLECT", "SYMMETRIC"] = Field(
-        "CONSTANT", description="what surrounds an image in the (not transposed) convolutions: zeros or a mirror"
+        "CONSTANT", description="padding of the (not transposed) convolutions: zeros or mirrored pixels"
     )
-    dropout: bool = Field(False, description="dropout of 0.5 in the decoder, at prediction too (the paper's noise)")
-    skip_connections: bool = Field(True, description="U-Net; false: the paper's encoder-decoder")
+    dropout: bool = Field(
+        False, description="dropout of 0.5 in the decoder, also at prediction (the noise of the paper)"
+    )
+    skip_connections: bool = Field(True, description="true: U-Net; false: the encoder-decoder of the paper")
 
 
 class TrainSettings(GeneratorSettings):
-    """All that changes what training learns."""
+    """Settings that affect the trained networks."""
 
     epoch_num: Positive = Field(200, description="epochs to train")
     n_epochs: Annotated[int, Field(ge=0)] = Field(100, description="epochs at the full learning rate")
     n_epochs_decay: Annotated[int, Field(ge=0)] = Field(
-        100, description="further epochs over which the rate falls linearly to 0"
+        100, description="epochs after that, over which the learning rate decays linearly to 0"
     )
-    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(0.0002, description="Adam's learning rate")
-    beta1: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="Adam's decay of the first moment")
-    beta2: Annotated[float, Field(ge=0, lt=1)] = Field(0.999, description="Adam's decay of the second moment")
-    batch_size: Positive = Field(1, description="pairs a step on each worker")
-    load_size: Positive = Field(286, description="training images are enlarged to this before the random crop")
-    train_pic_size: Positive = Field(256, description="width and height that training sees, in pixels")
+    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(0.0002, description="learning rate of Adam")
+    beta1: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="decay rate of Adam's first moment")
+    beta2: Annotated[float, Field(ge=0, lt=1)] = Field(0.999, description="decay rate of Adam's second moment")
+    batch_size: Positive = Field(1, description="pairs per step on each worker")
+    load_size: Positive = Field(286, description="training images are resized to this before the random crop")
+    train_pic_size: Positive = Field(256, description="width and height of training images, in pixels")
     lambda_gan: NotNegative = Field(0.5, description="weight of the generator's adversarial loss (the paper: 1)")
     lambda_dis: NotNegative = Field(0.5, description="weight of the discriminator's loss")
     lambda_l1: NotNegative = Field(100.0, description="weight of the generator's L1 loss")
     d_in_planes: Positive | None = Field(
-        None, description="channels of the discriminator's input; null: as many as it sees, 6 or, unconditional, 3"
+        None,
+        description="input channels of the discriminator; null: the number needed, 6 for RGB or 3 if unconditional",
     )
-    d_ndf: Positive = Field(64, description="filters of the discriminator's first convolution")
+    d_ndf: Positive = Field(64, description="filters in the discriminator's first convolution")
     d_layers: Annotated[int, Field(ge=0, le=6)] = Field(
-        3, description="PatchGAN's inner layers: 0, 1, 3, 5 classify patches of 1, 16, 70, 286 pixels"
+        3, description="inner layers of the PatchGAN: 0, 1, 3, 5 classify patches of 1, 16, 70, 286 pixels"
     )
-    conditional: bool = Field(True, description="the discriminator sees the input too; false: only the output")
-    init_type: Literal["normal", "xavier", "constant"] = Field("normal", description="how weights start")
-    init_gain: NotNegative = Field(0.02, description="scale of the starting weights")
+    conditional: bool = Field(True, description="the discriminator also sees the input; false: only the output")
+    init_type: Literal["normal", "xavier", "constant"] = Field("normal", description="weight initialisation")
+    init_gain: NotNegative = Field(0.02, description="scale of the initial weights")
     update_order: Literal["simultaneous", "alternating"] = Field(
         "simultaneous",
-        description="both gradients at the same weights (reference), or the discriminator first (paper)",
+        description="simultaneous: both gradients at the same weights (reference); alternating: the discriminator "
+        "first (paper)",
     )
-    direction: Direction = Field("AtoB", description="which half is the input: AtoB the left, BtoA the right")
-    jitter: bool = Field(True, description="enlarge to load_size and crop train_pic_size at random")
-    flip: bool = Field(True, description="mirror every other pair, left to right, at random")
+    direction: Direction = Field("AtoB", description="the input half: AtoB: left, BtoA: right")
+    jitter: bool = Field(True, description="resize to load_size and take a random crop of train_pic_size")
+    flip: bool = Field(True, description="flip pairs horizontally with probability 0.5")
     target_palette: Palette | None = Field(None, description=TARGET_PALETTE)
-    seed: Seed = Field(0, description="of weights, order, crops, flips, dropout")
+    seed: Seed = Field(0, description="random seed of weights, order, crops, flips and dropout")
     eval_epoch_freq: Annotated[int, Field(ge=0)] = Field(
-        0, description="epochs between evaluations on val/ during training, which keep the best generator; 0: none"
+        0, description="epochs between evaluations on val/ during training, to keep the best generator; 0: never"
     )
-    eval_metric: Literal["l1", "psnr", "ssim"] = Field("l1", description="what the best generator is best at")
+    eval_metric: Literal["l1", "psnr", "ssim"] = Field("l1", description="metric that selects the best generator")
 
     @property
     def d_channels(self) -> int:
-        """Channels that the discriminator sees: the output's, and the input's where it is conditional."""
+        """Input channels of the discriminator: those of the output, plus those of the input if conditional."""
         return self.g_in_planes * self.conditional + self.g_out_planes
 
     @model_validator(mode="after")
@@ -175,35 +179,35 @@ class TrainSettings(GeneratorSettings):
                 f"load_size ({self.load_size}) is smaller than train_pic_size ({self.train_pic_size}): "
                 "raise it, or set jitter: false"
             )
-        # each strided layer halves the image, each of the last two takes a pixel from it
+        # each strided layer halves the image, and each of the last two layers removes a pixel
         if self.d_layers and self.train_pic_size // 2**self.d_layers < 3:
             raise ValueError(
                 f"d_layers ({self.d_layers}) is too deep for train_pic_size ({self.train_pic_size}): "
-                f"nothing is left of images below {3 * 2**self.d_layers} pixels"
+                f"images need at least {3 * 2**self.d_layers} pixels"
             )
         if self.d_in_planes is None:
-            # written out, as it always was in saved states; frozen for all others
+            # store the number, as saved states always have; the model is frozen
             object.__setattr__(self, "d_in_planes", self.d_channels)
         if self.d_in_planes != self.d_channels:
             raise ValueError(
-                f"d_in_planes ({self.d_in_planes}) must be {self.d_channels}, as conditional is {self.conditional}"
+                f"d_in_planes ({self.d_in_planes}) must be {self.d_channels}, since conditional is {self.conditional}"
             )
         if self.epoch_num > self.n_epochs + self.n_epochs_decay:
             raise ValueError(
                 f"epoch_num ({self.epoch_num}) is more than n_epochs + n_epochs_decay "
-                f"({self.n_epochs} + {self.n_epochs_decay}): the learning rate is 0 from there on"
+                f"({self.n_epochs} + {self.n_epochs_decay}): the learning rate is 0 after that"
             )
         return self
 
 
 class PredictSettings(GeneratorSettings):
-    """All that changes what a trained generator predicts."""
+    """Settings that affect the predictions of a trained generator."""
 
     val_pic_size: Positive = Field(256, description="width and height of predictions, in pixels")
-    predict_split: Split = Field("val", description="the split whose inputs are predicted")
-    direction: Direction = Field("AtoB", description="which half is the input: AtoB the left, BtoA the right")
+    predict_split: Split = Field("val", description="the split to predict")
+    direction: Direction = Field("AtoB", description="the input half: AtoB: left, BtoA: right")
     target_palette: Palette | None = Field(None, description=TARGET_PALETTE)
-    seed: Seed = Field(0, description="of dropout, where there is any")
+    seed: Seed = Field(0, description="random seed of dropout, if used")
 
     @model_validator(mode="after")
     def _fits(self) -> "PredictSettings":
@@ -213,20 +217,20 @@ class PredictSettings(GeneratorSettings):
 
 
 class WhereSettings(Strict):
-    """Where and how work is done; none of these changes a finished result or reruns a job."""
+    """Devices and execution; a change affects no finished result and triggers no rerun."""
 
-    device_target: Literal["CPU", "GPU", "Ascend"] = Field("CPU", description="what trains and predicts")
-    device_num: Positive = Field(1, description="workers that train side by side, each on batch_size pairs a step")
-    nodes: Positive = Field(1, description="machines that the workers are spread over, evenly")
+    device_target: Literal["CPU", "GPU", "Ascend"] = Field("CPU", description="device for training and prediction")
+    device_num: Positive = Field(1, description="parallel training workers, each with batch_size pairs per step")
+    nodes: Positive = Field(1, description="machines that the workers are evenly distributed over")
     hosts: Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*(,\w[\w.-]*)*$")] | None = Field(
-        None, description="names of these machines, a,b,c, reached by ssh; null: this one, or the Slurm allocation's"
+        None, description="host names (a,b,c), reached by ssh; null: this machine, or those of the Slurm allocation"
     )
     save_minutes: Annotated[float, Field(gt=0)] = Field(
         5.0, description="minutes between saved states within an epoch, from which training resumes"
     )
-    save_epoch_freq: Positive = Field(50, description="epochs between the networks kept in snapshots/")
+    save_epoch_freq: Positive = Field(50, description="epochs between the checkpoints kept in snapshots/")
     stop_seconds: Annotated[float, Field(gt=0)] = Field(
-        100.0, description="seconds in which several workers must save and end after a signal; then they are killed"
+        100.0, description="seconds after a signal in which multiple workers must save and exit before they are killed"
     )
 
     @model_validator(mode="after")
@@ -234,15 +238,15 @@ class WhereSettings(Strict):
         if self.device_num % self.nodes:
             raise ValueError(f"device_num ({self.device_num}) must be a multiple of nodes ({self.nodes})")
         if self.hosts and len(self.hosts.split(",")) != self.nodes:
-            raise ValueError(f"hosts names {len(self.hosts.split(','))} machines but nodes is {self.nodes}")
+            raise ValueError(f"hosts lists {len(self.hosts.split(','))} machines but nodes is {self.nodes}")
         return self
 
 
 class FidelitySettings(Strict):
-    """FID and KID, which need an extra (torch-fidelity) and the weights of an Inception network."""
+    """FID and KID, which need an optional package (torch-fidelity) and the weights of an Inception network."""
 
     enabled: bool = Field(
-        False, description="measure every run; false: only where results/{run}/fidelity.json is asked for"
+        False, description="measure every run; false: only if results/{run}/fidelity.json is requested"
     )
     weights: Addresses = Field(
         ["https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"],
@@ -250,18 +254,18 @@ class FidelitySettings(Strict):
     )
     sha256: Sha256 = Field(
         "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
-        description="their checksum; weights that have another one are not used",
+        description="checksum of the weights; weights with another checksum are rejected",
     )
 
 
 def _check_size(key: str, size: int, g_layers: int) -> None:
     if size % 2**g_layers:
         raise ValueError(
-            f"{key} ({size}) is no multiple of 2^g_layers ({2**g_layers}): "
+            f"{key} ({size}) is not a multiple of 2^g_layers ({2**g_layers}): "
             f"the U-Net halves an image g_layers ({g_layers}) times"
         )
 
 
 def _check_measurable(key: str, size: int) -> None:
     if size < SSIM_WINDOW:
-        raise ValueError(f"{key} ({size}) is smaller than the window of SSIM ({SSIM_WINDOW} pixels): raise it")
+        raise ValueError(f"{key} ({size}) is smaller than the SSIM window ({SSIM_WINDOW} pixels): increase it")

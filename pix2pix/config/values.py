@@ -1,23 +1,22 @@
-"""The kinds of values that settings are made of, each with what it refuses."""
+"""Validated types of the settings' values."""
 
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 ADDRESS = ("http://", "https://", "file://")
-MOST_PAIRS = (
-    10_000_000  # in a split; the largest published one has 138,567, and a file of records is made of each 20,000
-)
+# in a split; the largest published split has 138,567, and a file of records has at most 20,000
+MOST_PAIRS = 10_000_000
 
 
 def is_address(text: str) -> bool:
-    """Whether a file is to be fetched from there, rather than a path."""
+    """Whether `text` is an address to download from, rather than a path."""
     return text.startswith(ADDRESS)
 
 
 def _a_path(text: str) -> str:
     if not text or "\0" in text:
-        raise ValueError("must be a path, and is empty or holds a zero byte")
+        raise ValueError("must be a path, but is empty or contains a zero byte")
     return text
 
 
@@ -29,7 +28,7 @@ def _an_address(text: str) -> str:
 
 def _a_checkpoint(value: object) -> object:
     if isinstance(value, list) and not (value and all(isinstance(each, str) and is_address(each) for each in value)):
-        raise ValueError("a list holds addresses that start with http://, https:// or file://")
+        raise ValueError("must be a list of addresses that start with http://, https:// or file://")
     if isinstance(value, str):
         if "://" in value:
             return _an_address(value)
@@ -42,13 +41,13 @@ def _a_checkpoint(value: object) -> object:
 def _once_each(values: list) -> list:
     for value in values:
         if values.count(value) > 1:
-            raise ValueError(f"{value!r} is there more than once: keep one")
+            raise ValueError(f"{value!r} is listed more than once: keep one")
     return values
 
 
 def _grey_or_rgb(channels: int) -> int:
     if channels not in (1, 3):
-        raise ValueError("must be 1 (grey) or 3 (RGB)")
+        raise ValueError("must be 1 (greyscale) or 3 (RGB)")
     return channels
 
 

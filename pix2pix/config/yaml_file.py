@@ -1,4 +1,4 @@
-"""A configuration file that is no text, no YAML or that holds itself: one line before Snakemake reads it."""
+"""Check of a configuration file before Snakemake reads it, for one-line error messages."""
 
 import json
 from pathlib import Path
@@ -9,10 +9,10 @@ from pix2pix.system.errors import InputError
 
 
 def check_yaml(path: Path) -> None:
-    """Make sure that `path` can be read as a configuration.
+    """Check that `path` can be read as a configuration.
 
     Raises:
-        InputError: it is not UTF-8, no YAML, or a part of it holds itself.
+        InputError: the file is not UTF-8, not YAML, or a part of it contains itself.
     """
     try:
         json.dumps(yaml.safe_load(path.read_text(encoding="utf-8")), default=str)
@@ -21,4 +21,4 @@ def check_yaml(path: Path) -> None:
     except yaml.YAMLError as error:
         raise InputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
     except (ValueError, RecursionError):
-        raise InputError(f"{path}: a part of it holds itself (&name, *name): write it out") from None
+        raise InputError(f"{path}: a part of it contains itself (&name, *name): write it out") from None

@@ -1,6 +1,6 @@
-"""From an archive or a folder to batches.
+"""Data pipeline: from an archive or a folder to batches.
 
 In: addresses, archives, folders of A|B images.
-Out: checked archives and images, MindRecord files, arrays for training and prediction.
+Out: verified archives and images, MindRecord files, arrays for training and prediction.
 May import: system, config.
 """

@@ -1,6 +1,6 @@
-"""Files out of an archive or a folder, one after the other, none of which can leave where it is put.
+"""Safe, sequential reading of the files in an archive or a folder: no path can lead outside the target folder.
 
-Both sources give the same: names with `/` between their parts, in a fixed order, and contents.
+Both sources yield names, with `/` as the separator, in a fixed order, and contents.
 """
 
 import bz2
@@ -20,11 +20,11 @@ from typing import IO, Any, BinaryIO
 from pix2pix.system.checksum import record_of
 from pix2pix.system.errors import InputError
 
-LARGEST_FILE = 2**28  # bytes; what holds one image is smaller, what is larger would fill the memory
-# bytes of a long name or of extended attributes, which tarfile reads into memory and searches in quadratic time
+LARGEST_FILE = 2**28  # bytes; image files are smaller, and larger files could fill the memory
+# bytes of a long name or of extended attributes, which tarfile reads into memory and parses in quadratic time
 LARGEST_HEADER = 2**14
-LARGEST_WINDOW = 2**28  # bytes of memory that an xz file may ask for; xz -9 takes a quarter of it
-LONGEST_NAME = 4096  # characters; no system has longer paths
+LARGEST_WINDOW = 2**28  # bytes of memory that decoding an xz file may use; xz -9 needs a quarter of it
+LONGEST_NAME = 4096  # characters; no operating system has longer paths
 EXTENSIONS = (
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
@@ -32,15 +32,15 @@ EXTENSIONS = (
     tarfile.XGLTYPE,
     tarfile.SOLARIS_XHDTYPE,
 )
-FOLDER_DEPTH = 3  # top folder, split, file: nothing that counts lies deeper
+FOLDER_DEPTH = 3  # top folder, split, file: deeper files are not used
 DAMAGE = (EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, ValueError)
 
 
 class _XzFile(io.RawIOBase):
-    """An xz file, read as lzma.open does, but in no more memory than LARGEST_WINDOW."""
+    """Like lzma.open, but decoding uses at most LARGEST_WINDOW bytes of memory."""
 
     def __init__(self, path: Path, _: str):
-        self._file = open(path, "rb")  # noqa: SIM115 - closed with this one
+        self._file = open(path, "rb")  # noqa: SIM115 - closed by close()
         self._decoder, self._data = _new_decoder(), b""
 
     def readable(self) -> bool:
@@ -49,7 +49,7 @@ class _XzFile(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         while True:
             if self._decoder.eof:
-                # between the streams of one file there may be zeros
+                # the streams of one file may be separated by zero bytes
                 left = self._decoder.unused_data.lstrip(b"\0")
                 while not left and (more := self._file.read(2**16)):
                     left = more.lstrip(b"\0")
@@ -80,30 +80,30 @@ Refuse = Callable[[str], None]
 
 
 class _UnsoundError(Exception):
-    """Why an archive cannot be read, in words that follow its name."""
+    """Why an archive cannot be read; the message continues a sentence that starts with its name."""
 
 
-_SPARSE = _UnsoundError("holds a sparse file, which no image is: pack it anew without --sparse")
+_SPARSE = _UnsoundError("contains a sparse file, which cannot be an image: create it again without --sparse")
 
 
 class _Header(tarfile.TarInfo):
-    """A member's header; one that is bad, missing or made to fill the memory is an error.
+    """A member's header; raises an error if it is invalid, missing or excessively large.
 
-    tarfile takes everything unreadable after the first member for the archive's end, so a
-    truncated archive would only look shorter. It reads long names and attributes of any size.
+    tarfile treats unreadable data after the first member as the end of the archive, so a truncated
+    archive would only look shorter. It also reads long names and attributes of any size.
     """
 
     @classmethod
     def frombuf(cls, *block: Any) -> "_Header":
         header = super().frombuf(*block)
         if header.type in EXTENSIONS and header.size > LARGEST_HEADER:
-            raise _UnsoundError(f"has a header of {header.size:,} bytes, of which {LARGEST_HEADER:,} are allowed")
+            raise _UnsoundError(f"has a header of {header.size:,} bytes; at most {LARGEST_HEADER:,} are allowed")
         if header.type == tarfile.GNUTYPE_SPARSE:
             raise _SPARSE
         return header
 
     def _proc_gnusparse_10(self, *_: object) -> None:
-        """Instead of reading a map of any length, which tells where a sparse file has holes."""
+        """Reject a sparse file, instead of reading its map of holes, which may have any length."""
         raise _SPARSE
 
     @classmethod
@@ -117,13 +117,13 @@ class _Header(tarfile.TarInfo):
 
 
 def archive_files(archive: Path, wanted: Wanted, refuse: Refuse) -> Iterator[tuple[PurePosixPath, bytes]]:
-    """The name and content of each file in a tar archive (plain, gzip, bzip2 or xz) that is `wanted`.
+    """Yield the name and content of each `wanted` file in a tar archive (plain, gzip, bzip2 or xz).
 
-    Reads the archive once, front to back, to its very end. `refuse` is called with a line for
-    each member that is no plain file inside the archive's own folder.
+    The archive is read once, sequentially, to its end. `refuse` is called with a line for each member
+    that is not a regular file inside the archive's folder.
 
     Raises:
-        InputError: it is empty, no tar archive, truncated, damaged or made to fill the memory.
+        InputError: the archive is empty, not a tar archive, truncated, damaged or excessively large.
     """
     try:
         yield from _files(archive, wanted, refuse)
@@ -137,7 +137,7 @@ def check_archive(archive: Path) -> None:
     """Read a tar archive to its end.
 
     Raises:
-        InputError: it is empty, no tar archive, truncated, damaged, or holds no file.
+        InputError: the archive is empty, not a tar archive, truncated, damaged, or contains no file.
     """
     found: list[PurePosixPath] = []
 
@@ -149,7 +149,7 @@ def check_archive(archive: Path) -> None:
         for _ in _files(archive, note, lambda line: None):
             pass
         if not found:
-            raise _UnsoundError("holds no file")
+            raise _UnsoundError("contains no file")
     except _UnsoundError as error:
         raise InputError(f"{archive}: {error}") from None
 
@@ -161,23 +161,23 @@ def _files(archive: Path, wanted: Wanted, refuse: Refuse) -> Iterator[tuple[Pure
     try:
         with _uncompressed(archive) as stream, _open_tar(stream) as tar:
             for member in tar:
-                # tarfile would keep every header of a large archive in memory
+                # otherwise tarfile keeps every header of the archive in memory
                 tar.members = []  # type: ignore[attr-defined]
                 tar.pax_headers = {}
                 path = _inside(member.name, refuse)
                 if path is None or member.isdir():
                     continue
                 if not member.isreg():
-                    refuse(f"{member.name}: is a {_kind(member)}; only files and folders are taken")
+                    refuse(f"{member.name}: is a {_kind(member)}; only files and folders are allowed")
                 elif member.size > LARGEST_FILE:
                     refuse(f"{member.name}: is too large for an image ({member.size:,} bytes)")
                 elif wanted(path):
                     content = tar.extractfile(member)
-                    assert content is not None  # of a plain file
+                    assert content is not None  # since it is a regular file
                     yield path, _content(content)
                     count += 1
             while stream.read(2**20):
-                pass  # only at its end does a compressed file prove to be whole
+                pass  # a compressed file is known to be complete only at its end
     except DAMAGE as error:
         raise _damaged(count, error) from None
     except RecursionError:
@@ -189,17 +189,17 @@ def _files(archive: Path, wanted: Wanted, refuse: Refuse) -> Iterator[tuple[Pure
 
 
 def _content(member: IO[bytes]) -> bytes:
-    """All of a member; a plain read() would hold it two or three times while it puts it together."""
+    """Read a whole member; a plain read() would need two to three times the memory."""
     content = io.BytesIO()
     shutil.copyfileobj(member, content, 2**20)
     return content.getvalue()
 
 
 def folder_files(folder: Path, wanted: Wanted, refuse: Refuse) -> Iterator[tuple[PurePosixPath, bytes]]:
-    """The name and content of each file in a folder that is `wanted`; links are followed.
+    """Yield the name and content of each `wanted` file in a folder; links are followed.
 
-    `refuse` is called with a line for each link that leads nowhere and each thing that is neither
-    a file nor a folder.
+    `refuse` is called with a line for each broken link and each entry that is neither a file nor a
+    folder.
 
     Raises:
         OSError: a folder or a file cannot be read.
@@ -215,7 +215,7 @@ def folder_files(folder: Path, wanted: Wanted, refuse: Refuse) -> Iterator[tuple
             if inside is None or not wanted(inside):
                 continue
             if not path.exists():
-                refuse(f"{inside}: is a link that leads nowhere")
+                refuse(f"{inside}: is a broken link")
             elif not stat.S_ISREG(path.stat().st_mode):
                 refuse(f"{inside}: is neither a file nor a folder")
             elif path.stat().st_size > LARGEST_FILE:
@@ -225,7 +225,7 @@ def folder_files(folder: Path, wanted: Wanted, refuse: Refuse) -> Iterator[tuple
 
 
 def _stop(error: OSError) -> None:
-    """Let os.walk raise what it would pass over in silence."""
+    """Raise an error that os.walk would ignore."""
     raise error
 
 
@@ -238,21 +238,21 @@ def _uncompressed(archive: Path) -> BinaryIO:
 
 def _open_tar(stream: BinaryIO) -> tarfile.TarFile:
     try:
-        # r|: never seeks, which in a compressed file would start over from its first byte
+        # r|: no seeking, since a seek in a compressed file restarts from its first byte
         return tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header)
     except tarfile.ReadError:
-        raise _UnsoundError("is not a tar archive (.tar, .tar.gz, .tar.bz2, .tar.xz), or not whole") from None
+        raise _UnsoundError("is not a tar archive (.tar, .tar.gz, .tar.bz2, .tar.xz), or is incomplete") from None
 
 
 def _inside(name: str, refuse: Refuse) -> PurePosixPath | None:
-    """The path of a member; None, and a line to `refuse`, if it leads out of the folder or is no plain text."""
+    """Return the path of a member; None, after calling `refuse`, if it is unsafe or not plain text."""
     path = PurePosixPath(name)
     if len(name) > LONGEST_NAME:
         refuse(f"{name[:40]!r}...: has a name of {len(name):,} characters")
     elif path.is_absolute() or ".." in path.parts:
-        refuse(f"{name!r}: leads out of the folder")
+        refuse(f"{name!r}: leads outside the folder")
     elif any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
-        refuse(f"{name!r}: has characters that are no UTF-8 text")
+        refuse(f"{name!r}: contains characters that are not UTF-8 text")
     else:
         return path
     return None
@@ -267,4 +267,4 @@ def _kind(member: tarfile.TarInfo) -> str:
 
 
 def _damaged(count: int, error: Exception) -> _UnsoundError:
-    return _UnsoundError(f"is cut short or damaged after {count} images ({error})")
+    return _UnsoundError(f"is truncated or damaged after {count} images ({error})")

@@ -1,7 +1,7 @@
-"""Downloads that survive bad networks: mirrors in order, tries with growing pauses, resumed and checked.
+"""Robust downloads: several mirrors, retries with increasing pauses, resumption, verification.
 
-`OUTPUT` appears by rename, whole and checked; what has come until then is kept beside it
-(pix2pix/data/transfer.py), so that a later start goes on where this one stopped.
+`OUTPUT` is written atomically, after verification. Until then, partial data is kept next to it
+(pix2pix/data/transfer.py), so that a later call resumes the download.
 """
 
 import os
@@ -32,20 +32,20 @@ Check = Callable[[Path], None]
 
 
 class Patience(Strict):
-    """How long to wait for a bad network."""
+    """Timeouts and retries."""
 
-    pause: Seconds = Field(1.0, description="seconds between the first tries, doubled each time up to two minutes")
+    pause: Seconds = Field(1.0, description="seconds before the first retry, doubled each time up to two minutes")
     patience: NotNegative = Field(
-        600.0, description="seconds of pauses without progress before giving up; mirrors share them equally"
+        600.0, description="total seconds of pauses without progress before giving up, divided among the mirrors"
     )
-    timeout: Seconds = Field(30.0, description="seconds to wait for an answer or the next byte")
+    timeout: Seconds = Field(30.0, description="seconds to wait for a response or the next byte")
     speed: NotNegative = Field(
-        1000.0, description="bytes a second below which, on the average of the timeout, a try has failed"
+        1000.0, description="minimum bytes per second, averaged over the timeout; a slower transfer fails"
     )
 
 
 def archive_addresses(mirrors: Iterable[str], dataset: str) -> list[str]:
-    """Addresses of a dataset's archive: `{dataset}` filled in, {dataset}.tar.gz added to a mirror's folder."""
+    """Addresses of a dataset's archive: replace `{dataset}`, and append {dataset}.tar.gz to folders."""
     addresses = []
     for mirror in mirrors:
         address = mirror.replace("{dataset}", dataset)
@@ -57,10 +57,10 @@ def archive_addresses(mirrors: Iterable[str], dataset: str) -> list[str]:
 
 
 def not_empty(path: Path) -> None:
-    """The least that a file of any kind must be.
+    """Check that a file is not empty.
 
     Raises:
-        InputError: it is empty.
+        InputError: the file is empty.
     """
     if path.stat().st_size == 0:
         raise InputError(f"{path}: is empty (0 bytes)")
@@ -70,23 +70,23 @@ def fetch(
     mirrors: Iterable[str],
     output: str | Path,
     sha256: str | None = None,
-    patience: Patience = Patience(),  # noqa: B008 - it cannot be changed
+    patience: Patience = Patience(),  # noqa: B008 - it is immutable
     check: Check = not_empty,
 ) -> None:
-    """Make sure that the file `output` is there, whole and checked; download it if it is not.
+    """Ensure that the file `output` exists and is verified; download it if it does not exist.
 
-    Without `sha256` the checksum of the first download that `check` finds sound is kept in
-    `output`.sha256, and later ones must have the same.
+    Without `sha256`, the checksum of the first download that passes `check` is recorded in
+    `output`.sha256, and later downloads must match it.
 
     Args:
-        mirrors: addresses of the file (http(s):// or file://, also relative), tried in order.
-        output: the file to make; one that is there already is checked and kept.
+        mirrors: addresses of the file (http(s):// or file://, absolute or relative), tried in order.
+        output: the file to create; an existing one is verified and kept.
         sha256: the checksum that the file must have, in hexadecimal.
-        patience: with what to put up.
-        check: raises an InputError for a file that cannot be the right one, where no checksum is known.
+        patience: timeouts and retries.
+        check: raises an InputError for an invalid file; used if no checksum is known.
 
     Raises:
-        InputError: no mirror has the file (a line for each), it is wrong, or the disk is full.
+        InputError: no mirror delivers the file (one line each), an existing one is wrong, or the disk is full.
     """
     output, mirrors = Path(output), list(mirrors)
     for address in mirrors:
@@ -99,7 +99,7 @@ def fetch(
         if expected is None:
             check(output)
         keep(digest, output)
-        _say(f"{output}: is there already and is kept")
+        _log(f"{output}: already exists and is kept")
         return
     share = patience.patience / max(1, len(mirrors))
     reasons = []
@@ -109,7 +109,7 @@ def fetch(
         except FailedError as error:
             reasons.append(f"{address}: {error}")
             if address != mirrors[-1]:
-                _say(f"{reasons[-1]}; next mirror")
+                _log(f"{reasons[-1]}; next mirror")
             continue
         _finish(output, digest)
         return
@@ -117,27 +117,27 @@ def fetch(
 
 
 def _finish(output: Path, digest: str) -> None:
-    """Give the whole and checked part file its name, once its data is on the disk."""
+    """Sync the verified part file to disk and rename it."""
     with disk_space(output.parent), open(part(output), "rb") as file:
         os.fsync(file.fileno())
         keep(digest, output)
     part(output).rename(output)
     forget(output)
-    _say(f"{output}: {megabytes(output.stat().st_size)}, sha256 {digest}")
+    _log(f"{output}: {megabytes(output.stat().st_size)}, sha256 {digest}")
 
 
 def _advice(output: Path) -> str:
-    kept = f" ({megabytes(arrived(output))} came; the same command goes on from there)" if arrived(output) else ""
-    return f"{output}: no mirror delivered it{kept}: try again, name another mirror, or put the file there by hand"
+    kept = f" ({megabytes(arrived(output))} received; the same command resumes from there)" if arrived(output) else ""
+    return f"{output}: no mirror delivered it{kept}: try again, add another mirror, or put the file there yourself"
 
 
 def _deliver(
     address: str, output: Path, expected: Expected | None, patience: Patience, share: float, check: Check
 ) -> str:
-    """Bring the whole file from one address into the part file; returns its checksum.
+    """Download the whole file from one address into the part file; return its checksum.
 
-    `share` is for how many seconds it may pause, in all and since the last progress worth the name:
-    as many new bytes as the least speed brings within the timeout.
+    `share` is the total number of seconds of pauses allowed since the last progress. Progress is as
+    many new bytes as the minimum speed delivers within the timeout.
     """
     progress = max(1.0, patience.speed * patience.timeout)
     tries, waited, furthest = 1, 0.0, arrived(output)
@@ -152,7 +152,7 @@ def _deliver(
             wait = _pause(patience.pause * 2 ** (tries - 1), error.response)
             if waited + wait > share:
                 raise FailedError(f"{error} ({tries} {'try' if tries == 1 else 'tries'})") from None
-            _say(f"{address}: {error}; next try in {wait:.1f} s")
+            _log(f"{address}: {error}; next try in {wait:.1f} s")
             time.sleep(wait)
             tries, waited = tries + 1, waited + wait
 
@@ -171,7 +171,7 @@ def _try(address: str, output: Path, expected: Expected | None, patience: Patien
 
 
 def _unsound(output: Path, check: Check) -> str | None:
-    """What `check` says of the file that came, without its name."""
+    """The message of `check` about the downloaded file, without the file name."""
     try:
         check(part(output))
     except InputError as error:
@@ -180,7 +180,7 @@ def _unsound(output: Path, check: Check) -> str | None:
 
 
 def _pause(growing: float, response: requests.Response | None) -> float:
-    """Seconds until the next try: what the server asks for, at least the growing pause, at most LONGEST_PAUSE."""
+    """Seconds until the next try: as requested by the server, at least `growing`, at most LONGEST_PAUSE."""
     try:
         asked = Retry().get_retry_after(response.raw) if response is not None else None
     except InvalidHeader:
@@ -188,5 +188,5 @@ def _pause(growing: float, response: requests.Response | None) -> float:
     return min(LONGEST_PAUSE, max(asked or 0.0, growing))
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)

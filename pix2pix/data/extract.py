@@ -1,10 +1,10 @@
-"""Paired images out of an archive or a folder: sorted into splits, checked and counted.
+"""Extraction of paired images from an archive or a folder: sorted into splits, checked and counted.
 
-An archive may hold the splits under one top folder of any name, or directly:
+An archive may contain the splits directly or in one top folder of any name:
 
     facades/train/1.jpg   ./facades/train/1.jpg   train/1.jpg
 
-and comes out as OUTPUT/train/1.jpg, with the very bytes that it had.
+All of these become OUTPUT/train/1.jpg, byte for byte.
 """
 
 import sys
@@ -22,13 +22,13 @@ from pix2pix.system.errors import InputError
 from pix2pix.system.files import replacing
 from pix2pix.system.progress import Progress
 
-IGNORED = (".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini")  # and ._*: what file managers leave behind
+IGNORED = (".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini")  # and ._*: written by file managers
 MOST_LINES = 50
-OTHER_SHAPE = 1.6  # an aspect ratio so many times another: a square in two is twice as narrow as halves that are square
-LONGEST_STEM = 200  # bytes; a prediction is named by it
-WAITING = 16  # images a thread that are read ahead of their check,
-IN_MEMORY = 2**27  # and bytes that these hold together, where it is more than one
-MOST_NOTES = 10_000  # problems, or skipped folders, that are kept in memory
+OTHER_SHAPE = 1.6  # ratio of aspect ratios; halving a square single image gives half the ratio of square halves
+LONGEST_STEM = 200  # bytes; predictions are named after it
+WAITING = 16  # images per thread that are read ahead,
+IN_MEMORY = 2**27  # and their total number of bytes, if there is more than one
+MOST_NOTES = 10_000  # problems, or skipped folders, kept in memory
 
 
 def extract(
@@ -38,22 +38,22 @@ def extract(
     sha256: str | None = None,
     threads: int = 2,
 ) -> dict[str, int]:
-    """Put the pairs of an archive or a folder into `output`/{split}/, whole and checked, or not at all.
+    """Extract and check the pairs of an archive or a folder into `output`/{split}/, atomically.
 
     Args:
-        source: a tar archive, or a folder that holds a folder for each split.
-        output: the folder to make; one that is there is replaced.
-        splits: the splits that are taken and how many pairs each must have; None: at least one.
-        sha256: the archive's checksum; without one, that recorded beside it counts, if there is one.
-        threads: images that are checked at the same time.
+        source: a tar archive, or a folder that contains a folder for each split.
+        output: the folder to create; an existing one is replaced.
+        splits: the splits to extract and the number of pairs in each; None: at least one.
+        sha256: the archive's checksum; by default, the one recorded next to it, if any.
+        threads: number of images checked in parallel.
 
     Returns:
         the number of pairs in each split.
 
     Raises:
-        InputError: with a line for each problem: a damaged archive; a member that leaves the
-            folder; a file that is not an image, truncated, too small or of odd width; two of one
-            name; a wrong number in a split; a full disk.
+        InputError: with one line per problem: a damaged archive; a member outside the folder; a
+            file that is not an image, truncated, too small or of odd width; duplicate names; a
+            wrong number of pairs in a split; a full disk.
     """
     source, output = Path(source), Path(output)
     needed = _check_source(source, output, sha256)
@@ -69,20 +69,20 @@ def extract(
             _save_all(images, scratch, sorter, threads, output.parent.name)
             problems += sorter.wrong_counts()
         except _HopelessError:
-            pass  # the problems until here say enough
-        sorter.tell_skipped(source)
+            pass  # the problems found so far are reported
+        sorter.report_skipped(source)
         if problems:
             raise InputError("\n".join(_shortened([f"{source}: {line}" for line in problems])))
-        sorter.tell_lone(source)
+        sorter.report_single(source)
     return {split: len(names) for split, names in sorter.names.items()}
 
 
 class _HopelessError(Exception):
-    """There are more problems than anyone wants to know."""
+    """There are too many problems to continue."""
 
 
 class _Sorter:
-    """Which files are pairs of which split, and what is wrong with the others."""
+    """Sorts files into splits, and collects problems."""
 
     def __init__(self, splits: Mapping[str, int | None]):
         self.splits = splits
@@ -94,13 +94,13 @@ class _Sorter:
         self.shapes: dict[PurePosixPath, float] = {}
 
     def note(self, problem: str) -> None:
-        """Keep a line about something wrong; there may be so many that it is no use to read on."""
+        """Record a problem; stop reading if there are too many."""
         self.problems.append(problem)
         if len(self.problems) > MOST_NOTES:
             raise _HopelessError
 
     def wanted(self, path: PurePosixPath) -> bool:
-        """Whether a file is to be taken as a pair; what is odd about it is noted."""
+        """Whether a file is a pair to extract; problems are recorded."""
         if any(part.startswith("._") or part in IGNORED for part in path.parts):
             return False
         depth = next((i for i in (1, 0) if len(path.parts) > i + 1 and path.parts[i] in self.splits), None)
@@ -111,7 +111,7 @@ class _Sorter:
         if len(path.parts) > depth + 2:
             if path.parent not in self.nested:
                 self.nested.add(path.parent)
-                self.note(f"{path.parent}: is a folder within a split: images lie directly in their split")
+                self.note(f"{path.parent}: is a folder within a split: images must be directly in their split")
             return False
         self._note_top(PurePosixPath(*path.parts[:depth]))
         return self._is_new(path, path.parts[depth])
@@ -121,7 +121,7 @@ class _Sorter:
             self.tops[top] = None
             if len(self.tops) > 1:
                 first = next(iter(self.tops))
-                self.note(f"{top}: holds splits, and so does {first}: there must be one top folder")
+                self.note(f"{top}: contains splits, and so does {first}: there must be one top folder")
 
     def _is_new(self, path: PurePosixPath, split: str) -> bool:
         if len(path.stem.encode()) > LONGEST_STEM:
@@ -129,12 +129,12 @@ class _Sorter:
             return False
         earlier = self.names[split].setdefault(path.stem, path)
         if earlier is not path:
-            what = "is there twice" if earlier == path else f"has the same name as {earlier.name}"
-            self.note(f"{path}: {what}: predictions are named by it, so it must be unique in a split")
+            what = "occurs twice" if earlier == path else f"has the same name as {earlier.name}"
+            self.note(f"{path}: {what}: predictions are named after it, so it must be unique in its split")
         return earlier is path
 
     def wrong_counts(self) -> Iterator[str]:
-        """A line for each split that is empty or has not as many pairs as declared."""
+        """Yield a line for each split that is empty or does not have the declared number of pairs."""
         for split, declared in self.splits.items():
             count = len(self.names[split])
             if not count:
@@ -143,14 +143,14 @@ class _Sorter:
             elif declared not in (None, count):
                 yield f"split {split} has {count} images, but {declared} are declared"
 
-    def tell_skipped(self, source: Path) -> None:
-        """Say which files were left out, folder by folder."""
+    def report_skipped(self, source: Path) -> None:
+        """Print the number of skipped files in each folder."""
         for folder, count in sorted(self.skipped.items())[:MOST_LINES]:
             files = "1 file" if count == 1 else f"{count} files"
-            print(f"{source}: {files} skipped in {folder}: not within a declared split", file=sys.stderr)
+            print(f"{source}: {files} skipped in {folder}: not in a declared split", file=sys.stderr)
 
-    def tell_lone(self, source: Path) -> None:
-        """Say which images may be single ones: they can be halved, but the halves are of another shape."""
+    def report_single(self, source: Path) -> None:
+        """Warn about images that may be single images rather than pairs: their halves have an unusual shape."""
         if not self.shapes:
             return
         usual = median(self.shapes.values())
@@ -166,16 +166,16 @@ class _Sorter:
 
 
 def _check_source(source: Path, output: Path, sha256: str | None) -> int | None:
-    """Refuse a source that cannot be one; returns about how many bytes its images take, if known."""
+    """Reject an invalid source; return the approximate number of bytes of its images, if known."""
     if source.is_dir():
         if sha256 is not None:
-            raise InputError(f"{source}: is a folder, so it has no sha256: leave that out")
+            raise InputError(f"{source}: is a folder, to which sha256 does not apply: remove it")
         here, there = source.resolve(), output.resolve()
         if here.is_relative_to(there) or there.is_relative_to(here):
-            raise InputError(f"{output}: must be apart from {source}, from which the images come")
+            raise InputError(f"{output}: must not overlap {source}, the source of the images")
         return None
     if not source.exists():
-        raise InputError(f"{source}: there is no such file or folder")
+        raise InputError(f"{source}: no such file or folder")
     verify(source, sha256)
     return source.stat().st_size
 
@@ -183,7 +183,7 @@ def _check_source(source: Path, output: Path, sha256: str | None) -> int | None:
 def _save_all(
     images: Iterator[tuple[PurePosixPath, bytes]], folder: Path, sorter: _Sorter, threads: int, title: str
 ) -> None:
-    """Check and write each image, several at a time, with as few of them in memory as that takes."""
+    """Check and write the images in parallel, with a limited number of them in memory."""
     counts = [count for count in sorter.splits.values() if count is not None]
     total = sum(counts) if len(counts) == len(sorter.splits) else None
     pending: deque[tuple[PurePosixPath, int, Future]] = deque()
@@ -206,9 +206,9 @@ def _save_all(
 
 
 def _save(data: bytes, target: Path) -> float | str:
-    """Write a pair; returns the width of its halves over their height, or what is wrong with it.
+    """Write a pair; return the aspect ratio (width / height) of its halves, or a problem.
 
-    What is not an image does not come onto the disk, however much of it there is.
+    Files that are not images are not written to disk.
     """
     try:
         width, height = half_size(data)

@@ -1,15 +1,15 @@
-"""Images of every common kind, opened fully and turned to RGB in one defined way.
+"""Image decoding, with a defined conversion of every supported kind to 8-bit RGB.
 
-JPEG, PNG, WebP, BMP, TIFF and PPM (with PGM and PBM). What is 8-bit RGB already is exactly what
-Pillow decodes. The rest becomes 8-bit RGB so:
+Formats: JPEG, PNG, WebP, BMP, TIFF and PPM (with PGM and PBM). 8-bit RGB is used as Pillow decodes
+it. Other modes are converted:
 
-- grey, 1-bit, palette, CMYK and YCbCr: Pillow's conversion; no colour profile is applied;
-- 16-bit grey: round(v / 257), which takes 0..65535 to 0..255; 16-bit colour (or grey with
+- greyscale, 1-bit, palette, CMYK and YCbCr: Pillow's conversion; no colour profile is applied;
+- 16-bit greyscale: round(v / 257), which maps 0..65535 to 0..255; 16-bit colour (or greyscale with
   alpha): the high byte;
-- an alpha channel or a transparent colour: laid over white.
+- an alpha channel or a transparent colour: composited over white.
 
-Of several frames or pages the first counts. A rotation noted by a camera (EXIF) is not applied:
-the published archives have none, and both halves of a pair are one image of one orientation.
+Only the first frame or page is used. An EXIF orientation is not applied: the published archives have
+none, and both halves of a pair are one image with one orientation.
 """
 
 import io
@@ -22,25 +22,25 @@ from PIL import Image
 from pix2pix.system.errors import InputError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM")
-MAX_PIXELS = 89_478_485  # a quarter of a gigabyte as RGB; Pillow's own limit, beyond which it warns
-SMALLEST_HALF = 2  # pixels, either way
+MAX_PIXELS = 89_478_485  # a quarter of a gigabyte as RGB; the limit above which Pillow warns
+SMALLEST_HALF = 2  # pixels, in width and height
 
-# an image beyond the limit is an InputError here; Pillow's warning would only come before it
+# an image above the limit raises an InputError, so Pillow's warning is redundant
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 def open_rgb(source: str | Path | bytes, name: str | None = None) -> Image.Image:
-    """Open an image, decode all of it and turn it to 8-bit RGB as the module's text defines.
+    """Decode a whole image and convert it to 8-bit RGB, as defined in the module's docstring.
 
     Args:
-        source: a file's path, or a file's content.
-        name: what to call it in a message; by default its path.
+        source: the path or the content of a file.
+        name: its name in messages; by default its path.
 
     Returns:
-        an image of mode RGB, in memory, with the width and height of the file's.
+        an image of mode RGB, in memory, with the file's width and height.
 
     Raises:
-        InputError: it is empty, truncated, no image, of a kind without a conversion, or huge.
+        InputError: the file is empty, truncated, not an image, of an unsupported mode, or too large.
         OSError: the file cannot be read.
     """
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
@@ -54,16 +54,16 @@ def open_rgb(source: str | Path | bytes, name: str | None = None) -> Image.Image
                 return _to_rgb(image)
             reason = f"is {image.width}x{image.height}: more than {MAX_PIXELS:,} pixels"
     except Image.UnidentifiedImageError:
-        reason = f"is not an image ({', '.join(FORMATS)}), or cut short"
+        reason = f"is not an image ({', '.join(FORMATS)}), or is truncated"
     except Image.DecompressionBombError:
         reason = f"is more than {MAX_PIXELS:,} pixels"
-    except Exception as error:  # decoders meet damage with whatever comes: ValueError, SyntaxError, struct.error, ...
+    except Exception as error:  # decoders raise all kinds of errors: ValueError, SyntaxError, struct.error, ...
         reason = f"cannot be decoded: {' '.join(str(error).split()) or type(error).__name__}"
     raise InputError(f"{name}: {reason}")
 
 
 def halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """The left (A) and the right (B) half of a pair, each (width / 2) x height.
+    """Split a pair into its left (A) and right (B) half, each (width / 2) x height.
 
     Raises:
         InputError: the width is odd, or a half is smaller than 2x2 pixels.
@@ -75,10 +75,10 @@ def halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
 
 
 def half_size(source: str | Path | bytes) -> tuple[int, int]:
-    """Width and height in pixels of the halves of a file that can serve as a pair.
+    """Check that a file is a pair; return the width and height of its halves in pixels.
 
     Raises:
-        InputError: it cannot: `image: is empty`, or whatever is wrong.
+        InputError: the file is not a pair: `image: is empty (0 bytes)`, ...
     """
     image = open_rgb(source, "image")
     if wrong := _wrong_size(image):
@@ -110,10 +110,10 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _sixteen_to_eight(image: Image.Image) -> Image.Image:
-    """16-bit grey to 8-bit grey; a transparent grey becomes white."""
+    """Convert 16-bit to 8-bit greyscale; a transparent grey becomes white."""
     values = np.asarray(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
-        raise ValueError(f"its values {values.min()} to {values.max()} are not within 16 bits")
+        raise ValueError(f"its values {values.min()} to {values.max()} exceed 16 bits")
     grey = (values + 128) // 257
     if isinstance(transparent := image.info.get("transparency"), int):
         grey[values == transparent] = 255

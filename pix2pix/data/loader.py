@@ -1,4 +1,4 @@
-"""From records to batches: one decode a pair, the same crop and flip for both halves."""
+"""Loading of batches from records: each pair is decoded once, and both halves get the same crop and flip."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ BATCHES_AHEAD = 8
 
 @dataclass(frozen=True)
 class EpochSample:
-    """What an epoch does with each pair: a function of seed and epoch alone, so that any position can be resumed.
+    """The random choices of an epoch; they depend only on seed and epoch, so training can resume at any position.
 
     Attributes, all int64 or bool of shape (pairs,), by position in the epoch:
         order: index of the record.
         left, top: corner of the crop, in pixels of the enlarged image.
-        flip: whether the pair is mirrored.
+        flip: whether the pair is flipped.
     """
 
     order: np.ndarray
@@ -48,7 +48,7 @@ def sample_epoch(pairs: int, epoch: int, settings: TrainSettings) -> EpochSample
 
 
 def decode(pair: bytes, direction: Direction) -> tuple[Image.Image, Image.Image]:
-    """Input and target of a pair, RGB at the published size, in the order of `direction`."""
+    """Decode a pair into input and target, ordered by `direction`, as RGB at their original size."""
     left, right = halves(open_rgb(pair))
     return (left, right) if direction == "AtoB" else (right, left)
 
@@ -56,7 +56,7 @@ def decode(pair: bytes, direction: Direction) -> tuple[Image.Image, Image.Image]
 def _decode_of(
     files: list[Path], number: int, record: tuple[str, bytes], direction: Direction
 ) -> tuple[Image.Image, Image.Image]:
-    """As `decode`, for record `number` (from 0) of the files, which the message names."""
+    """Like `decode`, for record `number` (from 0) of the files; error messages name the record."""
     name, pair = record
     try:
         return decode(pair, direction)
@@ -67,7 +67,7 @@ def _decode_of(
 def augment(
     image: Image.Image, left: int, top: int, flip: bool, settings: TrainSettings, labels: bool = False
 ) -> Image.Image:
-    """Enlarge to load_size, crop train_pic_size at (left, top), mirror; without jitter resize only."""
+    """Resize to load_size, crop train_pic_size at (left, top) and flip; without jitter, do not crop."""
     size = settings.train_pic_size
     if settings.jitter:
         image = resize(image, settings.load_size, labels).crop((left, top, left + size, top + size))
@@ -77,26 +77,26 @@ def augment(
 
 
 def resize(image: Image.Image, size: int, labels: bool = False) -> Image.Image:
-    """The image at size x size pixels, bicubic; untouched where it has that size.
+    """Resize an image to size x size pixels, bicubic; an image of that size is returned unchanged.
 
-    Of a label map the nearest pixel is taken: between two colours lies another class.
+    Label maps use nearest neighbour, since a mixture of two colours would be another class.
     """
     how = Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC
     return image if image.size == (size, size) else image.resize((size, size), how)
 
 
 def to_array(image: Image.Image, channels: int) -> np.ndarray:
-    """(channels, H, W) float32 in [-1, 1]; one channel is Pillow's luma."""
+    """Convert to (channels, H, W) float32 in [-1, 1]; a single channel is Pillow's luma."""
     pixels = np.asarray(image if channels == 3 else image.convert("L"))
     pixels = pixels.reshape(*pixels.shape[:2], channels).transpose(2, 0, 1)
-    # one pass that converts, scales and lays the channels out, one that shifts
+    # one pass converts, scales and reorders the channels; a second one shifts
     array = np.multiply(pixels, np.float32(1 / 127.5), out=np.empty(pixels.shape, np.float32))
     array -= 1
     return array
 
 
 def to_pixels(output: np.ndarray) -> np.ndarray:
-    """A network's (channels, H, W) in [-1, 1] as (H, W, 3) uint8, rounded to the nearest."""
+    """Convert a network's output, (channels, H, W) in [-1, 1], to (H, W, 3) uint8, rounded to nearest."""
     pixels = np.clip(np.rint((output.transpose(1, 2, 0) + 1) * 127.5), 0, 255).astype(np.uint8)
     return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)
 
@@ -106,7 +106,7 @@ def batches(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield x, y, each (N, channels, S, S) float32 in [-1, 1], for each list of positions in the epoch.
 
-    Pairs are decoded in threads (Pillow lets go of Python's lock), some batches ahead of the one asked for.
+    Threads decode the pairs of the next batches in advance (Pillow releases the GIL).
     """
     wanted = [position for batch in positions for position in batch]
     records = iterate(files, [int(plan.order[position]) for position in wanted])
@@ -135,12 +135,12 @@ def _stack(pairs: list) -> tuple[np.ndarray, np.ndarray]:
 def whole_pairs(
     files: list[Path], size: int, direction: Direction, labels: bool = False
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Yield name, input and target, each (size, size, 3) uint8, of every record in the order of the file.
+    """Yield name, input and target, each (size, size, 3) uint8, of every record, in file order.
 
-    `labels`: targets are label maps.
+    `labels`: whether targets are label maps.
 
     Raises:
-        InputError: a file is damaged, or a record is no pair.
+        InputError: a file is damaged, or a record is not a pair.
     """
     count(files)
     for number, record in enumerate(iterate(files)):

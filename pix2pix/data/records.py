@@ -1,11 +1,11 @@
 """MindRecord files of paired images.
 
-Column layout, one record per pair, in the order of the names:
-    name  string  the image's file name without its ending
-    pair  bytes   the A|B image's file as published, byte for byte (A left, B right)
+One record per pair, sorted by name, with these columns:
+    name  string  the image's file name without its extension
+    pair  bytes   the file of the A|B image (A left, B right), byte for byte
 
-A published JPEG stays a JPEG: the file is less than half the size of lossless halves and is
-read faster, and what is decoded is by construction what Pillow decodes from the image.
+JPEG files are stored unchanged: they have less than half the size of lossless halves and are faster
+to read, and decoding gives the same pixels as decoding the original file.
 """
 
 import errno
@@ -28,26 +28,26 @@ from pix2pix.system.files import natural_order, scratch_folder, sync
 from pix2pix.system.progress import Progress
 
 SCHEMA = {"name": {"type": "string"}, "pair": {"type": "bytes"}}
-HEADER = 2**24  # bytes of every MindRecord file before its first image
-SPARE = 2**26  # bytes; more than MindRecord ever writes, or demands to be free, at once
+HEADER = 2**24  # bytes before the first image in every MindRecord file
+SPARE = 2**26  # bytes; more than MindRecord writes at once, or requires to be free
 
 
 def split_files(folder: Path, shard: int = 1, shards: int = 1) -> list[Path]:
-    """The images of a split that belong to shard `shard` of `shards` (from 1), in the order of the names."""
+    """The images in shard `shard` (from 1) of `shards` of a split, sorted by name."""
     files = sorted(folder.iterdir(), key=lambda file: natural_order(file.stem))
     first, last = (len(files) * part // shards for part in (shard - 1, shard))
     return files[first:last]
 
 
 def write_records(files: list[Path], path: Path) -> None:
-    """Write the images to `path` and `path`.db, both whole or not at all, and read them back.
+    """Write the images to `path` and `path`.db, atomically, and read them back.
 
     Raises:
-        InputError: what is read back differs from the images, or the disk is full.
+        InputError: the data read back differs from the images, or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     needed = sum(file.stat().st_size for file in files) + HEADER
-    # the index names its data file, so both are written under their own names in a scratch folder
+    # the index contains the name of its data file, so both are written under their final names in a scratch folder
     with disk_space(path.parent, needed), scratch_folder(path) as scratch:
         written = scratch / path.name
         try:
@@ -61,7 +61,7 @@ def write_records(files: list[Path], path: Path) -> None:
 
 
 def _write(files: list[Path], path: Path) -> dict[str, int]:
-    """Write the images and the index; returns a checksum of each by name."""
+    """Write the images and the index; return a checksum per name."""
     checksums = {}
     writer = FileWriter(str(path), shard_num=1, overwrite=True)
     writer.add_schema(SCHEMA, "A|B pairs as published")
@@ -74,14 +74,14 @@ def _write(files: list[Path], path: Path) -> dict[str, int]:
 
 
 def _unwritten(path: Path, error: Exception) -> Exception:
-    """What MindRecord's error amounts to: it gives no number for a full disk, and demands that some stays free."""
+    """Interpret an error of MindRecord, which has no error number for a full disk and requires some free space."""
     if "No free disk" in str(error) or shutil.disk_usage(path.parent).free < SPARE:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     return InputError(f"{path}: cannot be written: {_cause(error)}")
 
 
 def _cause(error: Exception) -> str:
-    """The line of MindSpore's page of text that says what is wrong."""
+    """The line of MindSpore's long message that states the cause."""
     lines = str(error).splitlines()
     return next((line for line in lines if line.startswith("[ERROR]")), lines[0] if lines else type(error).__name__)
 
@@ -90,12 +90,12 @@ def _check_records(path: Path, checksums: dict[str, int]) -> None:
     found = {name: zlib.crc32(pair) for name, pair in iterate([path])}
     if found != checksums:
         raise InputError(
-            f"{path.name}: reads back {len(found)} of {len(checksums)} pairs as written; is the disk sound?"
+            f"{path.name}: only {len(found)} of {len(checksums)} pairs could be read back as written; check the disk"
         )
 
 
 def _seal(path: Path, records: int) -> None:
-    """Note in the index how many records there are, and checksums of the data and of the index itself."""
+    """Store the number of records and the checksums of the data and of the index in the index."""
     with closing(sqlite3.connect(_index(path))) as index, index:
         facts = records, sha256_of(path), _rows(index)
         index.execute("CREATE TABLE WRITTEN(RECORDS INT, SHA256 TEXT, INDEX_SHA256 TEXT)")
@@ -103,7 +103,7 @@ def _seal(path: Path, records: int) -> None:
 
 
 def _rows(index: sqlite3.Connection) -> str:
-    """SHA-256 of all that MindRecord keeps in an index."""
+    """SHA-256 of everything that MindRecord stores in an index."""
     digest = hashlib.sha256()
     for line in index.iterdump():
         if "WRITTEN" not in line:
@@ -112,10 +112,10 @@ def _rows(index: sqlite3.Connection) -> str:
 
 
 def iterate(paths: list[Path], order: list[int] | None = None) -> Iterator[tuple[str, bytes]]:
-    """Yield (name, bytes of the pair) of the records, in their order or in that of the indices `order`.
+    """Yield (name, bytes of the pair) of the records, in file order or in the order of the indices `order`.
 
     Raises:
-        InputError: a file cannot be read as its index says.
+        InputError: a file cannot be read, or does not match its index.
     """
     try:
         dataset = MindDataset(
@@ -132,10 +132,10 @@ def iterate(paths: list[Path], order: list[int] | None = None) -> Iterator[tuple
 
 
 def count(paths: list[Path]) -> int:
-    """How many pairs the files hold together; all of each file is compared with the checksum in its index.
+    """Count the pairs in the files; each file is verified against the checksum in its index.
 
     Raises:
-        InputError: a file is missing, damaged, not that of its index, or no MindRecord file.
+        InputError: a file is missing, damaged, does not match its index, or is not a MindRecord file.
     """
     for path in paths:
         _check_files(path)
@@ -148,12 +148,12 @@ def count(paths: list[Path]) -> int:
         if not sound:
             raise _damaged(path, "its index is damaged")
         if facts and sha256_of(path) != facts[1]:
-            raise _damaged(path, "is damaged, or not the file that its index was written for")
+            raise _damaged(path, "is damaged, or does not belong to its index")
     return sum(map(_count_one, paths))
 
 
 def place(paths: list[Path], number: int) -> str:
-    """Where to find the record of this number, from 0, in files that were counted: `train.mindrecord: record 12`."""
+    """The location of a record, by number (from 0), in verified files: `train.mindrecord: record 12`."""
     for path in paths:
         pairs = _count_one(path)
         if number < pairs:
@@ -178,31 +178,31 @@ def _index(path: Path) -> Path:
 
 
 def _open_index(path: Path) -> sqlite3.Connection:
-    # as what nobody changes: no lock is taken, which not every network file system has
+    # immutable: SQLite takes no lock, which some network file systems do not support
     return sqlite3.connect(f"{_index(path).resolve().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
 def _facts(index: sqlite3.Connection) -> tuple[int, str, str] | None:
-    """Number of records and checksums of data and index; None in files of the versions that did not note them."""
+    """Number of records and checksums of data and index; None in files of earlier versions, which lack them."""
     if not index.execute("SELECT 1 FROM sqlite_master WHERE name = 'WRITTEN'").fetchone():
         return None
     return index.execute("SELECT * FROM WRITTEN").fetchone()
 
 
 def _check_files(path: Path) -> None:
-    """Whether there are a data file and an index, and the one looks like MindRecord's."""
+    """Check that the data file and the index exist; explain what is missing."""
     index = _index(path)
     if not path.exists():
         remedy = f": delete {index}, so that the workflow writes both again" if index.exists() else ""
-        raise InputError(f"{path}: there is no such file{remedy}")
+        raise InputError(f"{path}: no such file{remedy}")
     if index.exists() and path.is_file():
         return
     if path.is_file():
         with open(path, "rb") as file:
             start = file.read(9)
-        # the length of a JSON text, and its beginning
+        # the length of a JSON text, and its first character
         if start[4:] == bytes(4) + b"{":
-            raise InputError(f"{path}: its index {index.name} is missing: put it there, or delete {path} to make both")
+            raise InputError(f"{path}: its index {index.name} is missing: restore it, or delete {path} to write both")
     raise InputError(
         f"{path}: is not a MindRecord file; put A|B images in FOLDER/test/, run `python scripts/mindrecord.py "
         "FOLDER test.mindrecord --split test`, and give test.mindrecord"

@@ -1,6 +1,6 @@
-"""One transfer of a file, from a web server or from this machine, into a part file that a later one can go on with.
+"""Transfer of one file, from a web server or the local disk, into a part file; later transfers can resume it.
 
-What has arrived is kept in `OUTPUT.part`, and where it came from in `OUTPUT.part.json`.
+The received data is kept in `OUTPUT.part`, and its origin in `OUTPUT.part.json`.
 """
 
 import json
@@ -22,12 +22,12 @@ from pix2pix.system.files import replacing
 from pix2pix.system.progress import Progress
 
 CHUNK = 2**18
-PASSING = (408, 425, 429)  # and 5xx: a later try may be answered
-SAME_CLOCK = timedelta(seconds=60)  # a date of change this old when it was told cannot hide a second change
+TEMPORARY = (408, 425, 429)  # and 5xx: a later try may succeed
+STRONG_AGE = timedelta(seconds=60)  # a Last-Modified date at least this old cannot hide a second change
 
 
 class FailedError(Exception):
-    """Why a transfer did not deliver; `passing` if trying again may help."""
+    """Why a transfer failed; `passing` if a retry may succeed."""
 
     def __init__(self, reason: str, passing: bool = False, response: requests.Response | None = None):
         super().__init__(reason)
@@ -39,7 +39,7 @@ def copy(address: str, output: Path) -> None:
     """Copy the file at a file:// address into the part file.
 
     Raises:
-        FailedError: there is no such file.
+        FailedError: the file does not exist.
         InputError: the disk is full.
     """
     source = Path(unquote(re.sub("^file://(localhost(?=/))?", "", address)))
@@ -51,20 +51,20 @@ def copy(address: str, output: Path) -> None:
 
 
 def download(address: str, output: Path, timeout: float, speed: float, certain: bool) -> bool:
-    """Append to the part file, or write it anew, until it is whole; True if it was built on.
+    """Download into the part file until it is complete; True if an existing part file was resumed.
 
-    It is built on where a strong validator tells that the rest is of the same version, or where the
-    whole file's checksum is known.
+    An existing part file is resumed if a strong validator proves that the rest is of the same version,
+    or if the whole file's checksum is known.
 
     Args:
         address: http(s)://
-        output: the file whose part is written.
-        timeout: seconds without an answer or a byte after which the transfer fails.
-        speed: bytes a second; one that is slower on the average of `timeout` seconds fails.
+        output: the file whose part file is written.
+        timeout: seconds without a response or a byte after which the transfer fails.
+        speed: minimum bytes per second, averaged over `timeout` seconds; a slower transfer fails.
         certain: whether the whole file will be compared with a known checksum.
 
     Raises:
-        FailedError: the server does not deliver, or not all, or more than it declared.
+        FailedError: the server delivers nothing, or less or more than declared.
         InputError: the disk is full.
     """
     notes = _read_notes(address, output)
@@ -73,7 +73,7 @@ def download(address: str, output: Path, timeout: float, speed: float, certain: 
         notes = {}
     elif start == notes["size"]:
         return True
-    # identity: what counts is the file's own bytes, whose length and checksum are known
+    # identity: the length and the checksum are those of the file itself, not of a compressed transfer
     headers = {"Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
@@ -85,13 +85,13 @@ def download(address: str, output: Path, timeout: float, speed: float, certain: 
             start, size = _span(response, start, notes, output, certain)
             if start == 0:
                 _begin(output, {"address": address, "validator": _validator(response), "size": size})
-            # read1 gives what has come: a full read would lose it if the rest does not follow
+            # read1 returns the data received so far: a full read would lose it if the connection breaks
             chunks = iter(lambda: response.raw.read1(CHUNK, decode_content=False), b"")
             _write(_fast_enough(chunks, timeout, speed), output, start, size)
     except (requests.RequestException, TransferError) as error:
         raise FailedError(_reason(error, timeout), _passes(error)) from None
     if size is not None and arrived(output) != size:
-        raise FailedError(f"{arrived(output)} of {size} bytes came", passing=True)
+        raise FailedError(f"{arrived(output)} of {size} bytes received", passing=True)
     return start > 0
 
 
@@ -102,9 +102,9 @@ def _begin(output: Path, notes: dict) -> None:
 
 
 def _read_notes(address: str, output: Path) -> dict:
-    """Where the part file came from; empty unless it came from this very address.
+    """The origin of the part file; empty unless it is this address.
 
-    What another mirror, or nobody knows who, began is not built on: the file may be another one.
+    A part file from another or an unknown address is not resumed: it may be of a different file.
     """
     try:
         notes = json.loads(_notes(output).read_text())
@@ -115,21 +115,21 @@ def _read_notes(address: str, output: Path) -> dict:
 
 
 def _refuse(response: requests.Response) -> None:
-    """Raise for an answer that carries no file."""
+    """Raise an error for a response without a file."""
     status = response.status_code
     if status in (200, 206):
         if response.headers.get("Content-Type", "").startswith("text/html"):
-            raise FailedError("the server answers with a web page, not with a file")
+            raise FailedError("the server responds with a web page instead of a file")
     elif status != 416:
-        passing = status >= 500 or status in PASSING
-        raise FailedError(f"the server answers {status} {response.reason}".rstrip(), passing, response)
+        passing = status >= 500 or status in TEMPORARY
+        raise FailedError(f"the server responds {status} {response.reason}".rstrip(), passing, response)
 
 
 def _span(response: requests.Response, start: int, notes: dict, output: Path, certain: bool) -> tuple[int, int | None]:
-    """Where the answer's first byte belongs, and the whole file's size in bytes if it is known.
+    """Return the position of the response's first byte, and the size of the whole file in bytes, if known.
 
-    A server that ignores Range, or whose file has changed since, answers 200: all over again. One
-    that ignores If-Range goes on with another version, so its answer must name the version begun.
+    A server that ignores Range, or whose file has changed, responds 200 with the whole file. A server
+    that ignores If-Range sends the rest of another version, so its response must have the same validator.
     """
     if response.status_code == 200:
         length = response.headers.get("Content-Length", "")
@@ -141,36 +141,36 @@ def _span(response: requests.Response, start: int, notes: dict, output: Path, ce
     fits = found and int(found[1]) == start and notes.get("size") in (None, size)
     if response.status_code == 416 or not fits or not same:
         forget(output)
-        raise FailedError(f"the server does not go on from byte {start}, so all over again", passing=True)
+        raise FailedError(f"the server does not resume from byte {start}; starting over", passing=True)
     return start, size
 
 
 def _validator(response: requests.Response) -> str | None:
-    """What tells this version of the file from every other one; None where nothing does (RFC 9110, 8.8.1).
+    """The strong validator of this version of the file; None if there is none (RFC 9110, 8.8.1).
 
-    A weak entity tag may stay the same where bytes change, and so may a date of change that is told
-    within a minute of it.
+    A weak entity tag may stay the same when bytes change, and so may a modification date that is less
+    than a minute before the response.
     """
     tag = response.headers.get("ETag", "")
     if tag:
         return tag if re.fullmatch('"[^"]*"', tag) else None
     changed = response.headers.get("Last-Modified", "")
     try:
-        told, then = parsedate_to_datetime(response.headers.get("Date", "")), parsedate_to_datetime(changed)
-        return changed if told - then >= SAME_CLOCK else None
+        now, then = parsedate_to_datetime(response.headers.get("Date", "")), parsedate_to_datetime(changed)
+        return changed if now - then >= STRONG_AGE else None
     except (ValueError, TypeError):
         return None
 
 
 def _fast_enough(chunks: Iterator[bytes], timeout: float, speed: float) -> Iterator[bytes]:
-    since, came = time.monotonic(), 0
+    since, received = time.monotonic(), 0
     for chunk in chunks:
         yield chunk
-        came += len(chunk)
+        received += len(chunk)
         if (seconds := time.monotonic() - since) >= timeout:
-            if came < speed * seconds:
-                raise FailedError(f"sends less than {speed:g} bytes a second", passing=True)
-            since, came = time.monotonic(), 0
+            if received < speed * seconds:
+                raise FailedError(f"sends less than {speed:g} bytes per second", passing=True)
+            since, received = time.monotonic(), 0
 
 
 def _write(chunks: Iterator[bytes], output: Path, start: int, size: int | None) -> None:
@@ -179,12 +179,12 @@ def _write(chunks: Iterator[bytes], output: Path, start: int, size: int | None) 
         open(part(output), "ab" if start else "wb") as file,
         Progress(total=size, initial=start, desc=output.name, unit="B", unit_scale=True) as bar,
     ):
-        came = start
+        received = start
         for chunk in chunks:
-            came += len(chunk)
-            if size is not None and came > size:
+            received += len(chunk)
+            if size is not None and received > size:
                 forget(output)
-                raise FailedError(f"sends more than the {size} bytes that were declared", passing=True)
+                raise FailedError(f"sends more than the declared {size} bytes", passing=True)
             file.write(chunk)
             bar.update(len(chunk))
 
@@ -195,18 +195,18 @@ def _passes(error: Exception) -> bool:
 
 
 def _reason(error: BaseException, timeout: float) -> str:
-    """A network error in one short line: the innermost cause, without the libraries' wrapping."""
+    """Describe a network error in one short line: the innermost cause, without the libraries' wrappers."""
     while cause := error.__cause__ or error.__context__:
         error = cause
     if isinstance(error, TimeoutError):
-        return f"nothing came for {timeout:g} s"
+        return f"nothing received for {timeout:g} s"
     if isinstance(error, (HTTPException, IncompleteRead)):
-        return "the connection broke off"
+        return "the connection was lost"
     return (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())
 
 
 def part(output: Path) -> Path:
-    """The file that holds what has arrived of `output`."""
+    """The file with the data of `output` received so far."""
     return output.with_name(f"{output.name}.part")
 
 
@@ -215,11 +215,11 @@ def _notes(output: Path) -> Path:
 
 
 def arrived(output: Path) -> int:
-    """Bytes of `output` that lie in its part file."""
+    """Number of bytes in the part file of `output`."""
     return part(output).stat().st_size if part(output).exists() else 0
 
 
 def forget(output: Path) -> None:
-    """Delete what has arrived of `output`, and where it came from."""
+    """Delete the part file of `output` and the note of its origin."""
     part(output).unlink(missing_ok=True)
     _notes(output).unlink(missing_ok=True)

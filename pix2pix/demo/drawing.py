@@ -1,7 +1,6 @@
-"""Drawn facades: the demo's pairs of photo and label map, as an archive in the published layout.
+"""Drawing of the demo dataset: pairs of photo and label map, as an archive in the published layout.
 
-A facade is planned as a list of labelled parts; the label map shows the parts as flat colours, the
-photo as they are painted.
+A facade is a list of labelled parts. The label map shows them in flat colours, the photo in detail.
 """
 
 import gzip
@@ -19,8 +18,8 @@ from pix2pix.system.disk import disk_space
 from pix2pix.system.files import replacing
 from pix2pix.system.progress import Progress
 
-# The colours of the CMP facades database as the published archive shows them; roof, which it lacks,
-# takes the next colour of the same scale, and plant the one of its mouldings.
+# The colours of the CMP facades database as in the published archive. It has no roof, which gets the next
+# colour of the same scale, and no plant, which gets the colour of its mouldings.
 PALETTE: dict[str, Colour] = {
     "background": (0, 0, 222),
     "facade": (0, 48, 255),
@@ -42,11 +41,11 @@ GRAIN = 2.0
 
 
 def draw_pair(kind: str, rng: np.random.Generator, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
-    """Draw one facade of a kind of KINDS.
+    """Draw one facade of a kind in KINDS.
 
     Returns:
-        The photo and the label map, uint8 of shape (size, size, 3) each. The label map holds
-        colours of PALETTE only, without antialiasing.
+        The photo and the label map, each uint8 of shape (size, size, 3). The label map contains only
+        colours of PALETTE, without antialiasing.
     """
     look, parts = choose_look(kind, rng), plan_facade(kind, rng)
     side = size * SUPERSAMPLING
@@ -60,7 +59,7 @@ def draw_pair(kind: str, rng: np.random.Generator, size: int = 128) -> tuple[np.
 
 
 def draw_labels(parts: list[Part], size: int) -> np.ndarray:
-    """The label map of a facade's parts: uint8 of shape (size, size, 3), flat colours of PALETTE."""
+    """Draw the label map of a facade's parts: uint8 of shape (size, size, 3), flat colours of PALETTE."""
     side = size * SUPERSAMPLING
     canvas = Canvas(Image.new("RGB", (side, side), PALETTE["background"]), side / UNITS)
     draw = ImageDraw.Draw(canvas.image)
@@ -71,10 +70,10 @@ def draw_labels(parts: list[Part], size: int) -> np.ndarray:
 
 
 def write_demo(path: str | Path, train: int = 96, val: int = 16, seed: int = 0, size: int = 128) -> None:
-    """Draw a dataset and pack it as demo/{train,val}/{1,2,...}.jpg, photo left and labels right.
+    """Draw a dataset and write an archive of demo/{train,val}/{1,2,...}.jpg, photo left and labels right.
 
-    The same arguments give the same bytes. Image n of a split does not depend on how many there
-    are. The archive appears whole or not at all.
+    The same arguments give the same bytes. Image n of a split does not depend on the number of images.
+    The archive is written atomically.
 
     Raises:
         InputError: the disk is full.
@@ -92,7 +91,7 @@ def write_demo(path: str | Path, train: int = 96, val: int = 16, seed: int = 0, 
         for number_of_split, (split, count) in enumerate((("train", train), ("val", val))):
             for number in range(1, count + 1):
                 rng = np.random.default_rng((seed, number_of_split, number))
-                # as many of each kind, in an order without a short period, so that every n-th shows all
+                # equally many of each kind, in an order without a short period, so that every n-th shows all kinds
                 kind = KINDS[(number + number // len(KINDS)) % len(KINDS)]
                 image = np.concatenate(draw_pair(kind, rng, size), axis=1)
                 add_image(archive, f"demo/{split}/{number}.jpg", image)
@@ -100,9 +99,9 @@ def write_demo(path: str | Path, train: int = 96, val: int = 16, seed: int = 0, 
 
 
 def add_image(archive: tarfile.TarFile, name: str, image: np.ndarray) -> None:
-    """Put an uint8 (height, width, 3) image into an open archive as a JPEG of a fixed date and owner."""
+    """Add a uint8 (height, width, 3) image to an open archive, as a JPEG with a fixed date and owner."""
     content = io.BytesIO()
-    # full colour resolution: labels are told apart by colour alone
+    # full colour resolution: labels differ only by colour
     Image.fromarray(image).save(content, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode = len(content.getvalue()), 0o644

@@ -1,14 +1,14 @@
-"""What a drawn facade consists of: its colours, its storeys and bays, and all that stands on them.
+"""Design of drawn facades: colours, storeys, bays and all their parts.
 
-There are four kinds of house, and each has labels of its own, so that the labels tell a network
-what the photo looks like:
+There are four kinds of house, each with characteristic labels, so that a network can infer the photo
+from the labels:
 
 - brick townhouses have lintels (deco) over their windows;
 - plastered southern houses have shutters (blind) and flowers;
 - stone palaces have pillars and pediments;
-- houses with shops are seen at dusk, with lit windows and some blinds down.
+- houses with shops are shown at dusk, with lit windows and some blinds down.
 
-What labels do not tell (the shade of a wall, clouds, single bricks, leaves) varies a little.
+Details that labels do not determine (the shade of a wall, clouds, single bricks, leaves) vary slightly.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ GROUND = 121.0
 
 
 def choose_look(kind: str, rng: np.random.Generator) -> Look:
-    """The colours of one house of a kind, each drawn from a range that is typical of it."""
+    """Draw the colours of a house, each from a range that is typical of its kind."""
 
     def between(a: Colour, b: Colour) -> Colour:
         return mix(a, b, rng.random())
@@ -51,7 +51,7 @@ def choose_look(kind: str, rng: np.random.Generator) -> Look:
 
 
 def plan_facade(kind: str, rng: np.random.Generator) -> list[Part]:
-    """The parts of one house, from back to front; boxes in units, all inside the image."""
+    """Plan the parts of a house, from back to front; boxes in units, all inside the image."""
     x0, x1 = rng.uniform(6, 17), UNITS - rng.uniform(6, 17)
     storeys = int(rng.integers(3, 6))
     y0 = {3: 41, 4: 34, 5: 28}[storeys] + rng.uniform(-4, 4)
@@ -76,7 +76,7 @@ def plan_facade(kind: str, rng: np.random.Generator) -> list[Part]:
 
 
 def plan_roof(kind: str, x0: float, x1: float, y0: float, rng: np.random.Generator) -> list[Part]:
-    """A roof with dormers and chimneys; a palace's stands behind a balustrade."""
+    """Plan a roof with dormers and chimneys, or, for a palace, a roof behind a balustrade."""
     middle = (x0 + x1) / 2
     if kind == "palace":
         roof = Part("roof", (x0 + 5, y0 - rng.uniform(12, 20), x1 - 5, y0), "hip")
@@ -92,7 +92,7 @@ def plan_roof(kind: str, x0: float, x1: float, y0: float, rng: np.random.Generat
 
 
 def choose_bays(bays: int, rng: np.random.Generator) -> list[bool]:
-    """Some bays, the same from left as from right: all, none, the outer, the inner or every other."""
+    """Choose bays symmetrically: all, none, the outer, the inner or every other."""
     outer = [i in (0, bays - 1) for i in range(bays)]
     inner = [abs(i - (bays - 1) / 2) < 1 for i in range(bays)]
     other = [min(i, bays - 1 - i) % 2 == 0 for i in range(bays)]
@@ -102,7 +102,7 @@ def choose_bays(bays: int, rng: np.random.Generator) -> list[bool]:
 def plan_storey(
     kind: str, edges: np.ndarray, top: float, bottom: float, shape: str, balconies: list[bool], blinds: list[bool]
 ) -> list[Part]:
-    """The windows of an upper storey, by bay, with what belongs to them."""
+    """Plan the windows of an upper storey, bay by bay, with their decoration."""
     height, bay = bottom - top, edges[1] - edges[0]
     half = min(bay * (0.2 if kind == "south" else 0.25), height * (0.24 if shape == "arch" else 0.3))
     parts = []
@@ -129,7 +129,7 @@ def plan_storey(
 
 
 def plan_ground_floor(kind: str, edges: np.ndarray, top: float, shape: str, rng: np.random.Generator) -> list[Part]:
-    """A door in one bay, and windows or shops in the others."""
+    """Plan a door in one bay, and windows or shops in the others."""
     bays, bay, height = len(edges) - 1, edges[1] - edges[0], GROUND - top
     door = bays // 2 if bays % 2 else int(rng.integers(bays))
     parts = []
@@ -147,7 +147,7 @@ def plan_ground_floor(kind: str, edges: np.ndarray, top: float, shape: str, rng:
 
 
 def plan_pillars(kind: str, edges: np.ndarray, x0: float, x1: float, top: float, bottom: float) -> list[Part]:
-    """Pilasters between the bays of a palace; strips at the corners of a brick house."""
+    """Plan pilasters between the bays of a palace, or strips at the corners of a brick house."""
     if kind == "palace":
         return [Part("pillar", (x - 1.5, top, x + 1.5, bottom)) for x in edges]
     if kind == "brick":
@@ -156,7 +156,7 @@ def plan_pillars(kind: str, edges: np.ndarray, x0: float, x1: float, top: float,
 
 
 def plan_plants(kind: str, x0: float, x1: float, rng: np.random.Generator) -> list[Part]:
-    """Street trees at the sides, now and then."""
+    """Plan occasional street trees at the sides."""
     parts = []
     for x in (x0 - 2, x1 + 2):
         if rng.random() < (0.6 if kind == "south" else 0.3):

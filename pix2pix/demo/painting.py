@@ -1,8 +1,7 @@
-"""How the parts of a drawn facade look in its photo.
+"""Painters of the parts of a drawn facade, for its photo.
 
-A painter takes the canvas, the part, the facade's look and a random generator, and paints what a
-label of that kind stands for. The light comes from straight above, so that a mirrored image is
-as true as the image.
+A painter takes the canvas, the part, the facade's look and a random generator, and paints a part of
+that kind. The light comes from straight above, so that a flipped image is equally plausible.
 """
 
 from collections.abc import Callable
@@ -34,7 +33,7 @@ SOIL_GREEN = (62, 92, 48)
 
 @dataclass(frozen=True)
 class Part:
-    """One labelled thing: `kind` is a name of the palette, `box` its (left, top, right, bottom) in units."""
+    """One labelled part: `kind` is a name in the palette, `box` its (left, top, right, bottom) in units."""
 
     kind: str
     box: Box
@@ -154,7 +153,7 @@ def paint_door(canvas: Canvas, part: Part, look: Look, rng: np.random.Generator)
 
 
 def paint_sill(canvas: Canvas, part: Part, look: Look, rng: np.random.Generator) -> None:
-    """A stone sill; a high one carries a box of flowers."""
+    """A stone sill; a high one has a box of flowers."""
     x0, y0, x1, y1 = part.box
     fill(canvas, outline((x0, y1 - 1.3, x1, y1)), tone(look.trim, 1.06))
     shade(canvas, (x0 + 0.4, y1, x1 - 0.4, y1 + 1.8), 0.38)
@@ -168,7 +167,7 @@ def paint_sill(canvas: Canvas, part: Part, look: Look, rng: np.random.Generator)
 
 
 def paint_balcony(canvas: Canvas, part: Part, look: Look, rng: np.random.Generator) -> None:
-    """A slab on brackets with a railing: iron bars, or stone balusters where the wall is stone."""
+    """A slab on brackets with a railing: iron bars, or stone balusters if the wall is stone."""
     x0, y0, x1, y1 = part.box
     slab = y1 - 1.7
     shade(canvas, (x0 + 0.5, y1, x1 - 0.5, y1 + 4.5), 0.5)
@@ -252,7 +251,7 @@ def paint_shop(canvas: Canvas, part: Part, look: Look, rng: np.random.Generator)
 
 
 def paint_plant(canvas: Canvas, part: Part, look: Look, rng: np.random.Generator) -> None:
-    """A street tree: its crown, or its trunk where the shape is a box."""
+    """A street tree: its crown, or its trunk if the shape is a box."""
     if part.shape == "box":
         blend(canvas, outline(part.box), (70, 54, 42), (104, 82, 62))
         return

@@ -1,6 +1,6 @@
-"""The strokes that drawn facades are painted with: shapes, shadows, materials and foliage.
+"""Drawing primitives for facades: shapes, shadows, materials and foliage.
 
-Lengths are in units: an image is UNITS units wide, whatever its pixels.
+Lengths are in units: an image is UNITS units wide, regardless of its size in pixels.
 """
 
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ Points = list[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Canvas:
-    """An RGB image under way and its scale in pixels a unit."""
+    """An RGB image and its scale in pixels per unit."""
 
     image: Image.Image
     scale: float
 
     def pixels(self, points: Points) -> Points:
-        """Corner points in units as corner points in pixels."""
+        """Convert points from units to pixels."""
         return [(x * self.scale, y * self.scale) for x, y in points]
 
 
@@ -52,13 +52,13 @@ def outline(box: Box, shape: str = "box") -> Points:
 
 
 def tone(colour: Colour, factor: float) -> Colour:
-    """A lighter (factor above 1) or darker colour."""
+    """Lighten (factor above 1) or darken a colour."""
     red, green, blue = (int(min(255, max(0, round(channel * factor)))) for channel in colour)
     return red, green, blue
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
-    """The colour that lies `share` (0 to 1) of the way from `a` to `b`."""
+    """Interpolate between colours, from `a` (share 0) to `b` (share 1)."""
     red, green, blue = (round(p + (q - p) * share) for p, q in zip(a, b, strict=True))
     return red, green, blue
 
@@ -69,12 +69,12 @@ def fill(canvas: Canvas, points: Points, colour: Colour) -> None:
 
 
 def inset(box: Box, by: float) -> Box:
-    """The box made smaller by `by` units on all sides (larger when negative)."""
+    """Shrink a box by `by` units on all sides (enlarge it if negative)."""
     return (box[0] + by, box[1] + by, box[2] - by, box[3] - by)
 
 
 def stencil(canvas: Canvas, points: Points) -> tuple[int, int, np.ndarray]:
-    """A polygon's left and upper edge in pixels and its mask, uint8 (height, width) of 0 and 255."""
+    """Return a polygon's left and upper edge in pixels and its mask, uint8 (height, width) of 0 and 255."""
     corners = np.array(canvas.pixels(points))
     left, upper = np.floor(corners.min(axis=0)).astype(int).tolist()
     right, lower = np.ceil(corners.max(axis=0)).astype(int).tolist()
@@ -84,7 +84,7 @@ def stencil(canvas: Canvas, points: Points) -> tuple[int, int, np.ndarray]:
 
 
 def blend(canvas: Canvas, points: Points, top: Colour, bottom: Colour, opacity: Sequence[float] = (1, 1)) -> None:
-    """Paint a polygon in colours that change from top to bottom, as do the opacities (0 to 1)."""
+    """Paint a polygon with a vertical gradient of colours and opacities (0 to 1)."""
     left, upper, mask = stencil(canvas, points)
     height, width = mask.shape
     down = np.linspace(0, 1, height)[:, None]
@@ -95,12 +95,12 @@ def blend(canvas: Canvas, points: Points, top: Colour, bottom: Colour, opacity: 
 
 
 def shade(canvas: Canvas, box: Box, strength: float = 0.45) -> None:
-    """Darken a box, most at its top: the shadow of what juts out above it."""
+    """Darken a box, most at its top: the shadow of a part that protrudes above it."""
     blend(canvas, outline(box), (14, 16, 30), (14, 16, 30), (strength, 0))
 
 
 def mottle(rng: np.random.Generator, shape: tuple[int, int], cell: float) -> np.ndarray:
-    """Smooth noise in about [-1, 1] of shape (height, width), whose spots are `cell` pixels wide."""
+    """Smooth noise in about [-1, 1] of shape (height, width), with spots `cell` pixels wide."""
     height, width = shape
     grid = rng.uniform(-1, 1, (max(2, round(height / cell)), max(2, round(width / cell)))).astype(np.float32)
     return np.asarray(Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC))
@@ -111,8 +111,8 @@ def courses(
 ) -> np.ndarray:
     """Rows of bricks, blocks or tiles as factors of shape (height, width) pixels.
 
-    `height` and `length` are a brick's, in pixels; `vary` is how much single bricks differ, `joint`
-    the factor of the joints between them.
+    `height` and `length` are those of a brick, in pixels; `vary` is the variation between bricks,
+    `joint` the factor of the joints between them.
     """
     y = np.arange(shape[0], dtype=np.float32)[:, None]
     row = (y // height).astype(int)
@@ -124,7 +124,7 @@ def courses(
 
 
 def texture(rng: np.random.Generator, shape: tuple[int, int], k: float, material: str) -> np.ndarray:
-    """The brightness factors of a material, of shape (height, width), at `k` pixels a unit."""
+    """The brightness factors of a material, of shape (height, width), at `k` pixels per unit."""
     patches = 1 + 0.05 * mottle(rng, shape, 26 * k) + 0.025 * mottle(rng, shape, 4 * k)
     match material:
         case "brick":
@@ -144,7 +144,7 @@ def texture(rng: np.random.Generator, shape: tuple[int, int], k: float, material
 def lay(
     canvas: Canvas, points: Points, colour: Colour, rng: np.random.Generator, material: str, fade: float = 0.0
 ) -> None:
-    """Paint a polygon in a colour and a material; it darkens downwards by `fade`."""
+    """Paint a polygon in a colour and a material, darkened towards the bottom by `fade`."""
     left, upper, mask = stencil(canvas, points)
     height, width = mask.shape
     down = 1 - fade * np.linspace(0, 1, height, dtype=np.float32)[:, None]
@@ -156,7 +156,7 @@ def lay(
 
 
 def leaves(canvas: Canvas, box: Box, colour: Colour, rng: np.random.Generator, size: float) -> None:
-    """Foliage that fills an ellipse, dark below and light above."""
+    """Paint foliage that fills an ellipse, dark at the bottom and light at the top."""
     x0, y0, x1, y1 = box
     for _ in range(int((x1 - x0) * (y1 - y0) / size**2 * 1.6)):
         turn, reach = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0, 1))

@@ -1,6 +1,6 @@
-"""What every stage needs and no stage is about.
+"""Utilities shared by all stages.
 
 In: paths, bytes, signals.
-Out: files that appear whole or not at all, checksums, one-line errors, progress bars.
+Out: files written atomically, checksums, one-line errors, progress bars.
 May import: nothing.
 """

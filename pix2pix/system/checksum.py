@@ -1,4 +1,4 @@
-"""SHA-256 of downloads: the configured one, or the one that the first download left beside the file."""
+"""SHA-256 checksums of downloads: configured, or recorded next to the file by the first download."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ from pix2pix.system.files import replacing
 
 
 class Expected(NamedTuple):
-    """The checksum that a file must have, and how that is known."""
+    """The checksum that a file must have, and where it comes from."""
 
     sha256: str
     origin: str
@@ -26,7 +26,7 @@ def sha256_of(path: Path) -> str:
 
 
 def expected_of(path: Path, sha256: str | None) -> Expected | None:
-    """What `path` must be: as configured in `sha256`, or else as recorded beside it; None: not known.
+    """Return the expected checksum of `path`: `sha256`, or else the one recorded next to it; None if unknown.
 
     Raises:
         InputError: `sha256` or the record is not a checksum.
@@ -38,22 +38,22 @@ def expected_of(path: Path, sha256: str | None) -> Expected | None:
         return None
     digest = _valid(record.read_text(errors="replace").partition(" ")[0].strip(), str(record))
     return Expected(
-        digest, f"was recorded when it first came: if the change is expected, delete {record} and start again"
+        digest, f"was recorded by the first download: if the change is expected, delete {record} and start again"
     )
 
 
 def difference(digest: str, expected: Expected | None) -> str | None:
-    """What is wrong with a file of this checksum, naming both; None if nothing is, or nothing is known."""
+    """Describe a mismatch, with both checksums; None if they match or no checksum is expected."""
     if expected is None or digest == expected.sha256:
         return None
     return f"its sha256 is {digest}, but {expected.sha256} {expected.origin}"
 
 
 def verify(path: Path, sha256: str | None) -> str:
-    """The checksum of `path`, compared with the configured or recorded one if there is one.
+    """Return the checksum of `path` after comparing it with the configured or recorded one, if any.
 
     Raises:
-        InputError: it is another one; the file is left alone.
+        InputError: the checksums differ; the file is left unchanged.
     """
     expected = expected_of(path, sha256)
     digest = sha256_of(path)
@@ -63,12 +63,12 @@ def verify(path: Path, sha256: str | None) -> str:
 
 
 def record_of(path: Path) -> Path:
-    """Where the checksum of `path` is kept, in the format of the sha256sum program."""
+    """The file that records the checksum of `path`, in the format of the sha256sum program."""
     return path.with_name(f"{path.name}.sha256")
 
 
 def keep(digest: str, path: Path) -> None:
-    """Record the checksum of `path` beside it, whole or not at all; nothing is written where it is recorded already."""
+    """Record the checksum of `path` next to it, atomically; do nothing if it is already recorded."""
     record, line = record_of(path), f"{digest}  {path.name}\n"
     if not record.exists() or record.read_bytes() != line.encode():
         with replacing(record) as scratch:
@@ -77,7 +77,7 @@ def keep(digest: str, path: Path) -> None:
 
 @contextmanager
 def replacing_checked(path: Path) -> Iterator[Path]:
-    """files.replacing for a file whose checksum is recorded beside it.
+    """Like files.replacing, but also record the checksum next to the file.
 
     Raises:
         OSError: the disk is full or the folder cannot be written.
@@ -85,16 +85,16 @@ def replacing_checked(path: Path) -> Iterator[Path]:
     with replacing(path) as scratch:
         yield scratch
         digest = sha256_of(scratch)
-        # killed from here on, the file has no checksum rather than another one's
+        # if the process is killed after this line, the file has no recorded checksum rather than a wrong one
         record_of(path).unlink(missing_ok=True)
     keep(digest, path)
 
 
 def copy_checked(source: Path, path: Path) -> None:
-    """Copy a file, compared with the checksum that is recorded beside it, and record that beside the copy.
+    """Copy a file after comparing it with its recorded checksum, and record the checksum next to the copy.
 
     Raises:
-        InputError: its checksum is another one.
+        InputError: the checksums differ.
         OSError: the disk is full or the folder cannot be written.
     """
     verify(source, None)

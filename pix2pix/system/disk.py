@@ -1,4 +1,4 @@
-"""Room on the disk: running out of it is one clear line, not a traceback."""
+"""Disk space: a full disk gives a one-line error, not a traceback."""
 
 import errno
 import shutil
@@ -13,12 +13,12 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @contextmanager
 def disk_space(folder: Path, needed: int | None = None) -> Iterator[None]:
-    """Say which folder's disk is full, and what was free, where a write in the block finds it so.
+    """Turn a disk-full error in the block into a message with the folder and the space that was free.
 
-    `needed` is what the block is going to write, in bytes, as far as that is known.
+    `needed` is the number of bytes that the block will write, if known.
 
     Raises:
-        InputError: the disk, or the user's share of it, is full.
+        InputError: the disk is full, or the user's quota is used up.
     """
     free = shutil.disk_usage(folder).free
     try:
@@ -33,5 +33,5 @@ def disk_space(folder: Path, needed: int | None = None) -> Iterator[None]:
 
 
 def megabytes(size: int) -> str:
-    """A number of bytes for people: `30.1 MB`."""
+    """Format a number of bytes for display: `30.1 MB`."""
     return f"{size / 1e6:,.1f} MB"

@@ -1,4 +1,4 @@
-"""Outputs that appear whole or not at all: written under another name, then renamed; and the order of names."""
+"""Atomic outputs (written under a temporary name, then renamed) and natural sorting of names."""
 
 import errno
 import fcntl
@@ -10,17 +10,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
-# in every scratch folder: whoever works there holds a lock on it, which ends with that process, however it ends
+# a file in every scratch folder; the process that uses the folder locks it, and the system releases the lock
+# when that process ends
 OWNER = ".owner"
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a path to write to; rename what is there to `path` when the block ends well.
+    """Yield a temporary path to write to, and rename it to `path` when the block succeeds.
 
-    The block may make a file or a folder there. After an exception nothing is left of it and an
-    older `path` stays as it was. The data reaches the disk before the name does, the name before
-    this ends.
+    The block may create a file or a folder. After an exception the temporary data is deleted and an
+    existing `path` is unchanged. The data is synced to disk before the rename, and the rename before
+    this returns.
 
     Raises:
         OSError: the disk is full or the folder cannot be written.
@@ -38,9 +39,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch_folder(path: Path) -> Iterator[Path]:
-    """Yield a new folder beside `path`, `.NAME.XXXX.part`, to make `path` in; it is deleted when the block ends.
+    """Yield a new folder `.NAME.XXXX.part` next to `path` to create `path` in; delete it when the block ends.
 
-    Those that earlier processes left there, which were killed while they made the same `path`, are deleted first.
+    Folders left behind by processes that were killed while they created the same `path` are deleted first.
 
     Raises:
         OSError: the disk is full or the folder cannot be written.
@@ -51,30 +52,30 @@ def scratch_folder(path: Path) -> Iterator[Path]:
     try:
         yield folder
     except OSError as error:
-        # a write to a full disk names no file, and nobody knows the scratch one
+        # a write to a full disk reports no file name, and the scratch name means nothing to the user
         if error.filename is None or str(error.filename).startswith(str(folder)):
             error.filename = str(path)
         raise
     finally:
-        # a network file system keeps a name for a deleted file that is open
+        # close first: network file systems keep an entry for a deleted file that is still open
         os.close(owner)
         remove(folder)
 
 
 def _own_folder(path: Path) -> tuple[Path, int]:
-    """A new scratch folder and the open file whose lock keeps others from deleting it."""
+    """Create a scratch folder; return it and the open lock file that keeps other processes from deleting it."""
     while True:
         folder = Path(mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
         with suppress(FileNotFoundError):
             owner = os.open(folder / OWNER, os.O_CREAT | os.O_RDWR)
-            # another process may have found the folder before it was locked, and taken it for abandoned
+            # another process may have found the folder before it was locked, and deleted it as abandoned
             if _lock(owner) is not False and (folder / OWNER).exists():
                 return folder, owner
             os.close(owner)
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Delete the scratch folders of `path` that no living process works in; one of somebody else's may stay."""
+    """Delete the scratch folders of `path` that no process uses; those of other users may remain."""
     for found in path.parent.glob(f".{glob.escape(path.name)}.*part"):
         with suppress(OSError):
             if not found.is_dir():
@@ -89,7 +90,7 @@ def _remove_abandoned(path: Path) -> None:
 
 
 def _lock(file: int) -> bool | None:
-    """Lock an open file; False if another process holds it, None where the file system knows no locks."""
+    """Lock an open file; False if another process holds the lock, None if the file system has no locks."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -100,7 +101,7 @@ def _lock(file: int) -> bool | None:
 
 
 def sync(path: Path) -> None:
-    """Return when a file, or a folder and all in it, is on the disk."""
+    """Flush a file, or a folder and everything in it, to disk."""
     if path.is_file():
         _sync_one(path)
     for folder, _, files in os.walk(path):
@@ -114,7 +115,7 @@ def _sync_one(path: Path) -> None:
     try:
         os.fsync(file)
     except OSError as error:
-        # what some network file systems say of a folder
+        # some network file systems cannot sync a folder
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
@@ -122,7 +123,7 @@ def _sync_one(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Delete a file or a whole folder; nothing happens where there is none."""
+    """Delete a file or a whole folder; do nothing if it does not exist."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -130,5 +131,5 @@ def remove(path: Path) -> None:
 
 
 def natural_order(name: str) -> tuple[int, str]:
-    """Sort 2 before 10 among numbers, other names by the alphabet behind them."""
+    """Sort key that puts 2 before 10, and other names in alphabetical order after the numbers."""
     return (0, name.zfill(20)) if name.isdigit() else (1, name)

@@ -1,4 +1,4 @@
-"""JSON files that are written whole and strictly, and checked when they are read: they may have been edited."""
+"""JSON files: written atomically as strict JSON, and validated when read, since they may have been edited."""
 
 import json
 import math
@@ -14,10 +14,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_json(path: Path, model: type[Model], remedy: str) -> dict[str, Any]:
-    """The content of a JSON file that the workflow wrote, checked against `model`.
+    """Read a JSON file that the workflow wrote, and validate it against `model`.
 
     Raises:
-        InputError: it is missing, damaged or was edited into something else; the text ends with `remedy`.
+        InputError: the file is missing, damaged or does not match the model; the message ends with `remedy`.
     """
     try:
         content = json.loads(path.read_bytes())
@@ -34,7 +34,7 @@ def read_json(path: Path, model: type[Model], remedy: str) -> dict[str, Any]:
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
-    """Write strict JSON, which has no infinity ("inf" stands for it) and no NaN (null)."""
+    """Write strict JSON: infinity becomes "inf", NaN becomes null."""
     with replacing(path) as scratch:
         scratch.write_text(json.dumps(_plain(content), indent=2, allow_nan=False) + "\n")
 

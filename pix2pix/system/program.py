@@ -1,4 +1,4 @@
-"""How a program ends: bad input, a full disk, a signal and a mistake of our own are one line each."""
+"""Exit of the programs: a one-line message for invalid input, a full disk or an unexpected error."""
 
 import os
 import signal
@@ -12,11 +12,11 @@ TRACEBACK = "PIX2PIX_TRACEBACK"
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a program's main function; bad input is one clear line and exit status 1.
+    """Run a program's main function; print errors as one line each and exit with status 1.
 
-    So is what nobody has foreseen, but for whoever sets PIX2PIX_TRACEBACK in the environment.
+    Unexpected errors show a traceback if PIX2PIX_TRACEBACK is set in the environment.
     """
-    # as an exception, so that what is half written is cleared away
+    # raise SystemExit on SIGTERM, so that unfinished files are deleted
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         main()
@@ -32,9 +32,9 @@ def run(main: Callable[[], None]) -> None:
     except Exception as error:
         if TRACEBACK in os.environ:
             raise
-        said = str(error).strip().partition("\n")[0]
+        message = str(error).strip().partition("\n")[0]
         hint = f"({TRACEBACK}=1 in the environment shows where)"
-        print(f"error: unexpected {type(error).__name__}: {said} {hint}", file=sys.stderr)
+        print(f"error: unexpected {type(error).__name__}: {message} {hint}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)

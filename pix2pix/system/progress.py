@@ -1,4 +1,4 @@
-"""Progress for people: a bar on a terminal, a line now and then in a log file."""
+"""Progress display: a bar on a terminal, an occasional line in a log file."""
 
 import sys
 
@@ -8,7 +8,7 @@ SECONDS_BETWEEN_LOG_LINES = 10.0
 
 
 class Progress(tqdm):
-    """A tqdm bar that writes whole lines, seldom, where the output is no terminal.
+    """A tqdm bar that writes an occasional whole line if the output is not a terminal.
 
     Takes the arguments of tqdm: an iterable or `total`, `desc`, `unit`, `unit_scale`.
     """
@@ -23,7 +23,7 @@ class Progress(tqdm):
         super().__init__(*args, file=sys.stderr, **kwargs)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> bool:
-        """Show the bar as it stands; in a log file, as a line of its own."""
+        """Show the current state of the bar; in a log file, as a separate line."""
         if not self.is_log:
             return super().display(msg, pos)
         if self.n:
@@ -31,7 +31,7 @@ class Progress(tqdm):
         return True
 
     def close(self) -> None:
-        """End the bar; a log file gets its last state once."""
+        """Close the bar; write its final state to a log file once."""
         if self.is_log and not self.disable:
             self.disable = True
             self._decr_instances(self)

@@ -1,18 +1,18 @@
-"""A wish to stop, taken in where an abrupt end would lose work."""
+"""Signal handling for a graceful stop."""
 
 import signal
 
 
 class StopRequest:
-    """Takes SIGTERM and SIGINT in, so that training can save its state before it ends.
+    """Records SIGTERM and SIGINT, so that training can save its state before it ends.
 
-    `signal` is the number of the signal that came last, 0 before there was one.
+    `signal` is the number of the last signal received, or 0.
     """
 
     def __init__(self):
         self.signal = 0
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._take)
+            signal.signal(number, self._record)
 
-    def _take(self, number: int, _frame: object) -> None:
+    def _record(self, number: int, _frame: object) -> None:
         self.signal = number

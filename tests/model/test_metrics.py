@@ -194,10 +194,10 @@ def test_facts_that_were_edited_by_hand_are_one_line(measured, tmp_path, name, e
 
 @pytest.mark.parametrize("size", [4, 8])
 def test_a_size_below_the_window_of_ssim_is_refused_before_anything_is_predicted(size):
-    with pytest.raises(ValidationError, match=rf"val_pic_size \({size}\) is smaller than the window of SSIM"):
+    with pytest.raises(ValidationError, match=rf"val_pic_size \({size}\) is smaller than the SSIM window"):
         PredictSettings(val_pic_size=size, g_layers=2)
     small = {"train_pic_size": size, "load_size": size, "g_layers": 2, "d_layers": 0}
-    with pytest.raises(ValidationError, match="window of SSIM"):
+    with pytest.raises(ValidationError, match="SSIM window"):
         TrainSettings(eval_epoch_freq=1, **small)
     TrainSettings(**small)
 

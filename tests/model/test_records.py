@@ -60,11 +60,11 @@ def forge(path):
 
 
 DAMAGE = {
-    "cut data": (cut, "", "is damaged, or not the file that its index was written for; delete it and"),
-    "a flipped bit": (flip, "", "is damaged, or not the file that its index was written for; delete it and"),
-    "another split's data": (exchange, "", "is damaged, or not the file that its index was written for; delete it and"),
-    "empty data": (lambda path: path.write_bytes(b""), "", "is damaged, or not the file"),
-    "missing data": (lambda path: path.unlink(), "", "there is no such file: delete"),
+    "cut data": (cut, "", "is damaged, or does not belong to its index; delete it and"),
+    "a flipped bit": (flip, "", "is damaged, or does not belong to its index; delete it and"),
+    "another split's data": (exchange, "", "is damaged, or does not belong to its index; delete it and"),
+    "empty data": (lambda path: path.write_bytes(b""), "", "is damaged, or does not belong"),
+    "missing data": (lambda path: path.unlink(), "", "no such file: delete"),
     "a cut index": (cut, ".db", "its index is damaged; delete it and"),
     "a forged index": (forge, ".db", "its index is damaged; delete it and"),
     "text for an index": (lambda path: path.write_text("hello" * 999), ".db", "its index is damaged; delete it and"),

@@ -1,4 +1,4 @@
-"""Archives of every kind, hostile and damaged ones among them: inside the folder and whole, or not at all."""
+"""Archives of every kind, including malicious and damaged ones: extracted completely and safely, or rejected."""
 
 import gzip
 import lzma
@@ -31,19 +31,22 @@ def test_any_one_top_folder_and_compression(tmp_path, top, mode):
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        (member("/tmp/escaped/train/9.jpg", tarfile.REGTYPE), "'/tmp/escaped/train/9.jpg': leads out of the folder"),
-        (member("x/../../9.jpg", tarfile.REGTYPE), "'x/../../9.jpg': leads out of the folder"),
-        (member("x/train/..", tarfile.DIRTYPE), "'x/train/..': leads out of the folder"),
+        (member("/tmp/escaped/train/9.jpg", tarfile.REGTYPE), "'/tmp/escaped/train/9.jpg': leads outside the folder"),
+        (member("x/../../9.jpg", tarfile.REGTYPE), "'x/../../9.jpg': leads outside the folder"),
+        (member("x/train/..", tarfile.DIRTYPE), "'x/train/..': leads outside the folder"),
         (member("x/train/9.jpg", tarfile.SYMTYPE, "/etc/passwd"), "x/train/9.jpg: is a link to '/etc/passwd'"),
         (member("x/train", tarfile.SYMTYPE, "../.."), "x/train: is a link to '../..'"),
         (member("x/train/9.jpg", tarfile.LNKTYPE, "x/train/1.jpg"), "x/train/9.jpg: is a link to 'x/train/1.jpg'"),
         (member("x/train/9.jpg", tarfile.CHRTYPE), "x/train/9.jpg: is a device"),
         (member("x/train/9.jpg", tarfile.BLKTYPE), "x/train/9.jpg: is a device"),
         (member("x/9.jpg", tarfile.FIFOTYPE), "x/9.jpg: is a pipe"),
-        (member("x/train/a\nb.jpg", tarfile.REGTYPE), "'x/train/a\\nb.jpg': has characters that are no UTF-8 text"),
+        (
+            member("x/train/a\nb.jpg", tarfile.REGTYPE),
+            "'x/train/a\\nb.jpg': contains characters that are not UTF-8 text",
+        ),
     ],
 )
-def test_what_leaves_the_folder_is_refused(tmp_path, bad, reason):
+def test_member_outside_the_folder_is_rejected(tmp_path, bad, reason):
     archive = make_archive(tmp_path / "a.tar.gz", {f"x/{n}": d for n, d in GOOD.items()}, (bad,))
     with pytest.raises(InputError) as error:
         extract(archive, tmp_path / "deep" / "er" / "pairs", {"train": None, "val": None})
@@ -53,7 +56,7 @@ def test_what_leaves_the_folder_is_refused(tmp_path, bad, reason):
 
 
 @pytest.mark.parametrize("name", ["../9.jpg", "/tmp/9.jpg"])
-def test_the_program_refuses_it_in_one_line(tmp_path, name):
+def test_program_rejects_it_with_one_line(tmp_path, name):
     archive = make_archive(tmp_path / "a.tar.gz", GOOD | {name: image()})
     result = script("extract", archive, tmp_path / "pairs", "--splits", "train", "val")
     assert len(errors_of(result, tmp_path / "pairs")) == 1
@@ -68,7 +71,7 @@ NAMES = st.one_of(st.lists(PARTS, min_size=1, max_size=6).map("/".join), st.text
 @example(name="train/../../1.jpg")
 @example(name="/train/1.jpg")
 @example(name="train/1.jpg")
-def test_any_name_lands_inside_or_is_refused(name):
+def test_any_name_stays_inside_or_is_rejected(name):
     data = image()
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
@@ -86,35 +89,35 @@ def test_any_name_lands_inside_or_is_refused(name):
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
 @pytest.mark.parametrize("share", [0.003, 0.3, 0.8])
-def test_an_archive_cut_short_is_refused(tmp_path, mode, share):
+def test_truncated_archive_is_rejected(tmp_path, mode, share):
     archive = make_archive(tmp_path / "a.tar", {f"x/train/{n}.png": noise_image() for n in range(20)}, mode=mode)
     archive.write_bytes(archive.read_bytes()[: int(share * archive.stat().st_size)])
-    with pytest.raises(InputError, match=f"^{archive}: is (cut short or damaged|no tar archive|empty)") as error:
+    with pytest.raises(InputError, match=f"^{archive}: is (truncated or damaged|no tar archive|empty)") as error:
         extract(archive, tmp_path / "pairs", {"train": None})
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == [archive]
 
 
-def test_an_archive_cut_between_two_files_is_refused(tmp_path):
+def test_archive_truncated_between_two_files_is_rejected(tmp_path):
     archive = make_archive(tmp_path / "a.tar", GOOD, mode="w")
     with tarfile.open(archive) as tar:
         last = tar.getmembers()[-1]
     for length in (last.offset, last.offset + 100):
         archive.write_bytes(archive.read_bytes()[:length])
-        with pytest.raises(InputError, match="cut short or damaged after 3 images"):
+        with pytest.raises(InputError, match="truncated or damaged after 3 images"):
             extract(archive, tmp_path / "pairs", {"train": None})
 
 
-def test_a_flipped_bit_in_a_compressed_archive_is_noticed(tmp_path):
+def test_flipped_bit_in_a_compressed_archive_is_detected(tmp_path):
     archive = make_archive(tmp_path / "a.tar", GOOD, mode="w")
     data = bytearray(gzip.compress(archive.read_bytes(), compresslevel=0))
-    data[-1500] ^= 1  # in the padding, which no image and no header covers
+    data[-1500] ^= 1  # in the padding, outside all images and headers
     archive.write_bytes(data)
-    with pytest.raises(InputError, match="cut short or damaged"):
+    with pytest.raises(InputError, match="truncated or damaged"):
         extract(archive, tmp_path / "pairs", {"train": None, "val": None})
 
 
-def test_what_is_no_archive_gives_one_line(tmp_path):
+def test_invalid_archive_gives_one_line(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("train/1.jpg", image())
     (tmp_path / "page.tar.gz").write_text("<html>404</html>" * 100)
@@ -125,7 +128,7 @@ def test_what_is_no_archive_gives_one_line(tmp_path):
         ("page.tar.gz", "is not a tar archive"),
         ("empty.tar.gz", "is empty"),
         ("image.tar", "is not a tar archive"),
-        ("missing.tar.gz", "there is no such file"),
+        ("missing.tar.gz", "no such file"),
     ]:
         (line,) = errors_of(script("extract", tmp_path / name, tmp_path / "p", "--splits", "train"), tmp_path / "p")
         assert line.startswith(f"error: {tmp_path / name}: {reason}")
@@ -150,12 +153,12 @@ MAP = b"999999999\n".ljust(2**10, b"0") + b"\n1" * 2**18
         ((header("x", 2**29, tarfile.XHDTYPE), 2**29), "has a header of 536,870,912 bytes"),
         ((header("x", 2**29, tarfile.XGLTYPE), 2**29), "has a header of 536,870,912 bytes"),
         ((header("x", 0, tarfile.GNUTYPE_LONGNAME) * 5000,), "has too many headers for one file"),
-        ((header("train/2.jpg", 512, tarfile.GNUTYPE_SPARSE), 512), "holds a sparse file"),
-        ((SPARSE.tobuf(tarfile.PAX_FORMAT), *[MAP] * 100), "holds a sparse file"),
+        ((header("train/2.jpg", 512, tarfile.GNUTYPE_SPARSE), 512), "contains a sparse file"),
+        ((SPARSE.tobuf(tarfile.PAX_FORMAT), *[MAP] * 100), "contains a sparse file"),
         ((header("train/2.jpg", 2**29), 2**29), "train/2.jpg: is too large for an image (536,870,912 bytes)"),
     ],
 )
-def test_a_bomb_is_refused_in_one_line_and_in_little_memory(tmp_path, parts, reason):
+def test_bomb_is_rejected_with_one_line_and_little_memory(tmp_path, parts, reason):
     archive = make_bomb(tmp_path / "a.tar.gz", header("train/1.jpg", 1024), image().ljust(1024, b"\0"), *parts)
     command = (sys.executable, ROOT / "scripts" / "extract.py", archive, tmp_path / "p", "--splits", "train")
     status, output, memory = memory_of(*command)
@@ -167,7 +170,7 @@ def test_a_bomb_is_refused_in_one_line_and_in_little_memory(tmp_path, parts, rea
     assert list(tmp_path.iterdir()) == [archive]
 
 
-def test_an_xz_file_that_asks_for_too_much_memory_is_refused(tmp_path):
+def test_xz_file_that_needs_too_much_memory_is_rejected(tmp_path):
     archive = make_archive(tmp_path / "a.tar.xz", GOOD, mode="w:xz")
     data = bytearray(archive.read_bytes())
     head = 12  # where the first block begins: its header's size, flags, filter, length of options, window
@@ -179,7 +182,7 @@ def test_an_xz_file_that_asks_for_too_much_memory_is_refused(tmp_path):
         extract(archive, tmp_path / "pairs", {"train": None, "val": None})
 
 
-def test_an_xz_file_of_several_streams_is_read_whole(tmp_path):
+def test_xz_file_of_several_streams_is_read_whole(tmp_path):
     archive = make_archive(tmp_path / "a.tar", GOOD, mode="w")
     data = archive.read_bytes()
     archive.write_bytes(lzma.compress(data[:1000]) + bytes(8) + lzma.compress(data[1000:]) + bytes(4))
@@ -187,7 +190,7 @@ def test_an_xz_file_of_several_streams_is_read_whole(tmp_path):
     assert contents(tmp_path / "pairs") == GOOD
 
 
-def test_large_members_are_held_in_memory_few_at_a_time_and_none_is_written_that_is_no_image(tmp_path):
+def test_large_members_need_little_memory_and_only_images_are_written(tmp_path):
     size = 200 * 2**20
     parts = [part for n in range(8) for part in (header(f"train/{n}.jpg", size), size)]
     archive = make_bomb(tmp_path / "a.tar.gz", *parts)
@@ -199,7 +202,7 @@ def test_large_members_are_held_in_memory_few_at_a_time_and_none_is_written_that
     assert memory < 700e6
 
 
-def test_a_flood_of_bad_members_is_not_read_to_its_end(tmp_path):
+def test_reading_stops_after_too_many_bad_members(tmp_path):
     archive = make_bomb(tmp_path / "a.tar.gz", *[header("../" + "x" * 90, 0) * 100] * 200)
     with pytest.raises(InputError) as error:
         extract(archive, tmp_path / "p", {"train": None})
@@ -215,7 +218,7 @@ def test_a_flood_of_bad_members_is_not_read_to_its_end(tmp_path):
         ("night2day", (512, 256), {"train": 5, "val": 2, "test": 3}, "14_1148_to_{}.jpg"),
     ],
 )
-def test_archives_like_the_published_ones_come_out_byte_for_byte(tmp_path, dataset, size, splits, pattern):
+def test_archives_like_the_published_ones_are_extracted_byte_for_byte(tmp_path, dataset, size, splits, pattern):
     names = [f"{split}/{pattern.format(n)}" for split in splits for n in range(1, splits[split] + 1)]
     files = {name: noise_image(*size, "JPEG") for name in names}
     tops = [dataset, *(f"{dataset}/{split}" for split in splits)]

@@ -1,4 +1,4 @@
-"""Runs side by side: rows, intervals, published numbers, and pages that stand alone."""
+"""Comparison of runs: rows, intervals, published results and self-contained pages."""
 
 import csv
 import math
@@ -26,7 +26,7 @@ def entry(mean: float | str, std: float | None = 1.0, ci95: list[float] | None =
 
 @pytest.fixture
 def make_run(tmp_path):
-    """Runs as read_run gives them, with images."""
+    """Runs as returned by read_run, with images."""
 
     def make(name: str, group: str | None = None, seed: int = 0, **facts: object) -> dict:
         folder = tmp_path / "results" / name
@@ -63,7 +63,7 @@ def test_one_run_keeps_its_interval_over_the_images(make_run):
     assert (score.mean, score.std, score.low, score.high, row.spread) == (20, 3, 19, 21, "images")
 
 
-def test_only_runs_of_one_task_are_compared(make_run):
+def test_only_runs_of_the_same_task_are_compared(make_run):
     runs = [make_run("a"), make_run("b", direction="AtoB"), make_run("c"), make_run("d", dataset="maps")]
     plain = compare_runs(runs, {})
     assert [[row.name for row in each.rows] for each in plain] == [["a", "c"], ["b"], ["d"]]
@@ -73,7 +73,7 @@ def test_only_runs_of_one_task_are_compared(make_run):
     ]  # fmt: skip
 
 
-def test_the_table_has_a_row_for_each_run_and_each_group_of_seeds(make_run, tmp_path):
+def test_table_has_a_row_for_each_run_and_each_group_of_seeds(make_run, tmp_path):
     runs = [make_run("a_seed1", "a", 1), make_run("a_seed2", "a", 2), make_run("b")]
     runs[2]["metrics"]["fid"] = entry(99.5, None)
     write_table(runs, tmp_path / "summary.csv")
@@ -85,7 +85,7 @@ def test_the_table_has_a_row_for_each_run_and_each_group_of_seeds(make_run, tmp_
     assert rows["a_seed1"]["checkpoint_sha256"] == "ab" * 32
 
 
-def test_published_numbers_stand_beside_ours_only_where_split_and_protocol_agree(make_run):
+def test_published_results_are_compared_only_if_split_and_protocol_agree(make_run):
     data = read_published(PUBLISHED)
     metrics = make_run("a")["metrics"] | {"fid": entry(130.0, None)}
     same = make_run("a", predict_split="test", n=106, metrics=metrics)
@@ -101,7 +101,7 @@ def test_published_numbers_stand_beside_ours_only_where_split_and_protocol_agree
     assert (each.metrics, each.scores["L1+cGAN"]) == ([], [0.83, 0.36, 0.29])
 
 
-def test_every_published_number_has_a_source_and_either_a_metric_of_ours_or_a_reason():
+def test_every_published_result_has_a_source_and_a_metric_or_a_reason():
     data = read_published(PUBLISHED)
     for each in data["numbers"]:
         assert each["source"] in data["sources"]
@@ -110,12 +110,12 @@ def test_every_published_number_has_a_source_and_either_a_metric_of_ours_or_a_re
         assert set(each.get("metrics", [])) <= set(TITLES)
 
 
-def test_the_page_holds_all_it_shows(make_run, tmp_path):
+def test_page_is_self_contained(make_run, tmp_path):
     runs = [make_run("a_seed1", "a", 1), make_run("a_seed2", "a", 2), make_run("b")]
     write_page(runs, {"Losses & <more>": ["a", "b"]}, read_published(PUBLISHED), tmp_path / "results" / "summary.html")
     page = (tmp_path / "results" / "summary.html").read_text(encoding="utf-8")
     sources = [part.partition('"')[0] for part in page.split('src="')[1:]]
-    # one plot for each metric; two examples with input, two rows and target
+    # one plot per metric; two examples with input, two rows and target
     assert len(sources) == 3 + 2 * 4
     assert all(source.startswith("data:image/") for source in sources)
     assert "Losses &amp; &lt;more&gt;" in page
@@ -123,7 +123,7 @@ def test_the_page_holds_all_it_shows(make_run, tmp_path):
     assert "∞" in page
 
 
-def test_fid_of_few_images_is_said_to_be_biased(make_run, tmp_path):
+def test_fid_of_few_images_has_a_note_about_bias(make_run, tmp_path):
     run = make_run("a")
     write_page([run], {}, {"numbers": []}, tmp_path / "without.html")
     run["metrics"] = run["metrics"] | {"fid": entry(99.5, None)}
@@ -135,7 +135,7 @@ def test_fid_of_few_images_is_said_to_be_biased(make_run, tmp_path):
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium or chrome on PATH to open the pages with")
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_pages_open_without_errors_and_fit_their_width(make_run, tmp_path, width):
+def test_pages_open_without_errors_and_fit_their_width(make_run, tmp_path, width):
     results = tmp_path / "results"
     runs = [make_run(f"a_run_with_a_long_name_{i}", seed=i) for i in range(4)]
     write_page(runs, {}, read_published(PUBLISHED), results / "summary.html")
@@ -143,7 +143,7 @@ def test_the_pages_open_without_errors_and_fit_their_width(make_run, tmp_path, w
     history.write_text("epoch,d_loss,g_loss\n1,0.5,20\n2,0.4,18\n")
     describe_run(runs[0], {"lr": "0.0002"}, history, results / "a" / "run.html")
     for number, page in enumerate((results / "summary.html", results / "a" / "run.html")):
-        # a window is never as narrow as a phone; a frame is
+        # a window cannot be as narrow as a phone, but a frame can
         frame = tmp_path / f"frame{number}.html"
         frame.write_text(
             f'<iframe id="page" src="{page.as_uri()}" width="{width}" height="900"></iframe>'
@@ -157,13 +157,13 @@ def test_the_pages_open_without_errors_and_fit_their_width(make_run, tmp_path, w
 
 @pytest.fixture
 def ablation() -> dict:
-    """config.yaml with configs/ablation.yaml over it, as --configfile lays it."""
+    """config.yaml merged with configs/ablation.yaml, as by --configfile."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     over = yaml.safe_load((ROOT / "configs" / "ablation.yaml").read_text())
     return config | over | {"runs": config["runs"] | over["runs"]}
 
 
-def test_the_ablation_file_holds_the_comparisons_of_the_paper(ablation):
+def test_ablation_file_contains_the_comparisons_of_the_paper(ablation):
     config, runs, notes = read_config(ablation)
     assert notes == []
     for dataset in ("facades", "cityscapes"):
@@ -180,18 +180,18 @@ def test_the_ablation_file_holds_the_comparisons_of_the_paper(ablation):
     assert set(config.all) == {name for names in config.comparisons.values() for name in names}
 
 
-def test_seeds_multiply_what_is_trained_and_nothing_else(ablation):
+def test_seeds_multiply_only_trained_runs(ablation):
     _, runs, _ = read_config(ablation | {"seeds": [3, 4]})
     assert (runs["facades_seed3"].train.seed, runs["facades_seed4"].predict.seed) == (3, 4)
     assert runs["facades_seed4"].group == "facades"
     assert "facades_published" in runs
-    with pytest.raises(InputError, match="seeds: excludes seed at the top level"):
+    with pytest.raises(InputError, match="seeds: cannot be combined with seed at the top level"):
         read_config(ablation | {"seeds": [1], "seed": 1})
     with pytest.raises(InputError, match=r"comparisons\.x: no run is named 'facade'; did you mean 'facades'"):
         read_config(ablation | {"comparisons": {"x": ["facade"]}})
 
 
-def test_a_discriminator_too_deep_for_the_images_is_a_mistake(ablation):
+def test_too_deep_a_discriminator_is_an_error(ablation):
     with pytest.raises(InputError, match=r"d_layers \(5\) is too deep for train_pic_size \(64\)"):
         read_config(
             ablation | {"runs": ablation["runs"] | {"facades": {"d_layers": 5, "train_pic_size": 64, "g_layers": 6}}}

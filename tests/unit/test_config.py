@@ -1,4 +1,4 @@
-"""The configuration: what is laid over what, and one clear line for a mistake."""
+"""The configuration: precedence, and one clear line per mistake."""
 
 import json
 
@@ -23,7 +23,7 @@ def message(config: dict) -> str:
     return str(caught.value)
 
 
-def test_the_shipped_config_has_the_six_benchmarks_with_the_reference_values(shipped):
+def test_shipped_config_has_the_six_benchmarks_with_the_reference_values(shipped):
     config, runs, _ = read_config(shipped)
     table = {
         "facades": ("BtoA", {"train": 400, "val": 100, "test": 106}, 200, 1, True),
@@ -42,14 +42,14 @@ def test_the_shipped_config_has_the_six_benchmarks_with_the_reference_values(shi
         assert runs[name].predict.direction == direction
 
 
-def test_the_defaults_in_the_shipped_config_are_those_of_the_models(shipped):
+def test_defaults_in_the_shipped_config_are_those_of_the_models(shipped):
     written = {"lr": 0.5} | shipped["defaults"]
     without = shipped | {"defaults": {}}
     assert read_config(shipped)[1] == read_config(without)[1]
     assert written["lr"] == 0.0002
 
 
-def test_the_top_level_is_laid_over_the_run_over_the_dataset_over_the_defaults():
+def test_precedence_is_top_level_run_dataset_defaults():
     config = {
         "all": ["mine"],
         "datasets": {"mine": {"folder": "x", "direction": "BtoA", "flip": False}},
@@ -61,7 +61,7 @@ def test_the_top_level_is_laid_over_the_run_over_the_dataset_over_the_defaults()
     assert (train.beta1, train.lr, train.seed, train.direction, train.flip) == (0.6, 0.2, 3, "BtoA", False)
 
 
-def test_what_is_written_wins_over_what_nobody_wrote():
+def test_explicit_values_override_built_in_ones():
     config = {
         "all": ["plain"],
         "datasets": {"plain": {"folder": "x"}, "says": {"folder": "x", "flip": True, "direction": "AtoB"}},
@@ -78,23 +78,23 @@ def test_what_is_written_wins_over_what_nobody_wrote():
     ]
 
 
-def test_training_keys_beside_a_checkpoint_are_said_to_do_nothing(shipped):
+def test_training_keys_without_effect_are_noted(shipped):
     run = {"dataset": "maps", "ckpt": "g.ckpt", "epoch_num": 50, "lr": 0.1, "g_ngf": 32, "seed": 1, "device_num": 2}
     _, _, notes = read_config(shipped | {"runs": shipped["runs"] | {"given": run}})
-    assert notes == ["config: runs.given: no effect has device_num, epoch_num, lr: with a ckpt nothing is trained"]
+    assert notes == ["config: runs.given: no effect: device_num, epoch_num, lr: with a ckpt nothing is trained"]
 
 
-def test_a_comparison_with_runs_outside_all_is_said_to_be_left_out(shipped):
+def test_comparison_with_runs_outside_all_is_noted(shipped):
     config = shipped | {"all": ["maps"], "comparisons": {"both": ["maps", "demo"], "benchmarks": ["maps", "facades"]}}
     notes = read_config(config)[2]
-    assert notes == ["config: comparisons.both: is not made, as `all` lacks demo: add there"]
+    assert notes == ["config: comparisons.both: is skipped, since `all` lacks demo: add it"]
 
 
-def test_the_shipped_configuration_has_nothing_without_effect(shipped):
+def test_shipped_configuration_has_nothing_without_effect(shipped):
     assert read_config(shipped)[2] == []
 
 
-def test_a_rate_that_yaml_reads_as_text_is_a_number(shipped):
+def test_learning_rate_read_as_text_by_yaml_is_a_number(shipped):
     assert yaml.safe_load("2e-4") == "2e-4"
     assert read_config(shipped | {"lr": "2e-4"})[1]["facades"].train.lr == 0.0002
 
@@ -112,36 +112,36 @@ def test_a_rate_that_yaml_reads_as_text_is_a_number(shipped):
         ({"batch_size": 0}, "config: batch_size: 0 is not allowed: input should be greater than or equal to 1"),
         ({"lr": "fast"}, "config: lr: 'fast' is not allowed: input should be a valid number"),
         ({"norm": "layer"}, "config: norm: 'layer' is not allowed: input should be 'batch' or 'instance'"),
-        ({"g_in_planes": 2}, "config: g_in_planes: must be 1 (grey) or 3 (RGB)"),
+        ({"g_in_planes": 2}, "config: g_in_planes: must be 1 (greyscale) or 3 (RGB)"),
         ({"all": ["facade"]}, "config: all: no run is named 'facade'; did you mean 'facades'?"),
         ({"runs": {"mine": {"dataset": "facade"}}}, "no dataset is named 'facade'; did you mean 'facades'?"),
-        ({"defaults": {"train_pic_size": 200}}, "train_pic_size (200) is no multiple of 2^g_layers (256)"),
+        ({"defaults": {"train_pic_size": 200}}, "train_pic_size (200) is not a multiple of 2^g_layers (256)"),
         ({"defaults": {"load_size": 255}}, "load_size (255) is smaller than train_pic_size (256)"),
         ({"defaults": {"epoch_num": 201}}, "epoch_num (201) is more than n_epochs + n_epochs_decay (100 + 100)"),
         ({"defaults": {"conditional": False, "d_in_planes": 6}}, "d_in_planes (6) must be 3"),
         ({"runs": {"maps": {"predict_split": "test"}}}, "has no split 'test'; it has train, val"),
         (
             {"datasets": {"x": {"folder": "a", "mirrors": ["file://b"]}}},
-            "datasets.x: mirrors, folder and drawn exclude",
+            "datasets.x: mirrors, folder and drawn are mutually exclusive",
         ),
         ({"runs": {"my-run": {"dataset": "maps"}}}, "config: runs.my-run: 'my-run' is not allowed"),
         ({"all": []}, "config: all: [] is not allowed"),
-        ({"all": ["maps", "maps"]}, "config: all: 'maps' is there more than once: keep one"),
+        ({"all": ["maps", "maps"]}, "config: all: 'maps' is listed more than once: keep one"),
         ({"mirrors": []}, "config: mirrors: [] is not allowed"),
         ({"mirrors": ["ftp://x"]}, "config: mirrors.0: 'ftp://x' must start with http://, https:// or file://"),
         ({"fidelity": {"weights": ["ftp://x"]}}, "config: fidelity.weights.0: 'ftp://x' must start with http://"),
         ({"runs": {"mine": {"ckpt": "ftp://x"}}}, "config: runs.mine.ckpt: 'ftp://x' must start with http://"),
-        ({"runs": {"mine": {"ckpt": ""}}}, "config: runs.mine.ckpt: must be a path, and is empty"),
-        ({"runs": {"mine": {"ckpt": []}}}, "config: runs.mine.ckpt: a list holds addresses"),
+        ({"runs": {"mine": {"ckpt": ""}}}, "config: runs.mine.ckpt: must be a path, but is empty"),
+        ({"runs": {"mine": {"ckpt": []}}}, "config: runs.mine.ckpt: must be a list of addresses"),
         ({"runs": {"mine": {"ckpt": 3}}}, "config: runs.mine.ckpt: must be a path or an address, not 3"),
-        ({"datasets": {"x": {"folder": ""}}}, "config: datasets.x.folder: must be a path, and is empty"),
-        ({"datasets": {"x": {"folder": "a", "sha256": "0" * 64}}}, "config: datasets.x: sha256 is the checksum of an"),
-        ({"datasets": {"x": {"drawn": True}}}, "config: datasets.x: drawn needs splits of train and val alone"),
+        ({"datasets": {"x": {"folder": ""}}}, "config: datasets.x.folder: must be a path, but is empty"),
+        ({"datasets": {"x": {"folder": "a", "sha256": "0" * 64}}}, "config: datasets.x: sha256 applies to an archive"),
+        ({"datasets": {"x": {"drawn": True}}}, "config: datasets.x: drawn needs exactly the splits train and val"),
         ({"datasets": {"x": {"splits": {"train": 2 * 10**9}}}}, "datasets.x.splits.train: 2000000000 is not allowed"),
         ({"comparisons": {"": ["maps"]}}, "config: comparisons.: '' is not allowed"),
         ({"comparisons": {"x": []}}, "config: comparisons.x: [] is not allowed"),
-        ({"seeds": [0, 1, 0]}, "config: seeds: 0 is there more than once: keep one"),
-        ({"seeds": [0], "runs": {"maps_seed0": {"dataset": "maps"}}}, "one of run maps is named maps_seed0"),
+        ({"seeds": [0, 1, 0]}, "config: seeds: 0 is listed more than once: keep one"),
+        ({"seeds": [0], "runs": {"maps_seed0": {"dataset": "maps"}}}, "run maps would create maps_seed0"),
         ({"epoch_num": True}, "config: epoch_num: must be a number, not true"),
         ({"runs": {"maps": {"lr": True}}}, "config: runs.maps.lr: must be a number, not true"),
         ({"seeds": [True]}, "config: seeds: must be a number, not true"),
@@ -149,7 +149,7 @@ def test_a_rate_that_yaml_reads_as_text_is_a_number(shipped):
         ({"hosts": "-oProxyCommand=x"}, "config: hosts: '-oProxyCommand=x' is not allowed"),
     ],
 )
-def test_a_mistake_is_named_with_its_key_and_what_is_right(shipped, change, says):
+def test_mistake_is_reported_with_its_key_and_remedy(shipped, change, says):
     for key, value in change.items():
         shipped[key] = shipped[key] | value if isinstance(value, dict) else value
     text = message(shipped)
@@ -157,7 +157,7 @@ def test_a_mistake_is_named_with_its_key_and_what_is_right(shipped, change, says
     assert all(line.startswith("config: ") for line in text.splitlines())
 
 
-def test_a_run_that_the_top_level_does_not_fit_is_left_out_and_said(shipped):
+def test_run_that_does_not_fit_the_top_level_is_skipped_and_noted(shipped):
     _, runs, notes = read_config(shipped | {"epoch_num": 50})
     assert set(runs) == set(shipped["runs"]) - {"demo"}
     assert len(notes) == 1
@@ -166,7 +166,7 @@ def test_a_run_that_the_top_level_does_not_fit_is_left_out_and_said(shipped):
         read_config(shipped | {"train_pic_size": 200})
 
 
-def test_schema_and_parameter_table_are_in_step_with_the_models(shipped):
+def test_schema_and_parameter_table_match_the_models(shipped):
     assert (ROOT / SCHEMA).read_text() == schema_text(), "run `make reference`"
     assert (ROOT / PARAMETERS).read_text() == parameters_text(), "run `make reference`"
     jsonschema.validate(shipped, json.loads(schema_text()))

@@ -1,4 +1,4 @@
-"""Loss curves are drawn from a history, of one epoch or of many."""
+"""Loss curves are plotted from a history of one or more epochs."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ BLUE = (0x3B, 0x6E, 0xA8)
 
 
 def draw(folder: Path, text: str) -> np.ndarray:
-    """The image of a history.csv with this text: uint8 (height, width, 3)."""
+    """Plot a history.csv with this text: uint8 (height, width, 3)."""
     (folder / "history.csv").write_text(text)
     write_loss_curves(folder / "history.csv", folder / "loss.png")
     with Image.open(folder / "loss.png") as image:
@@ -21,7 +21,7 @@ def draw(folder: Path, text: str) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
-def test_a_falling_loss_is_drawn_as_a_falling_curve(tmp_path):
+def test_falling_loss_is_drawn_as_a_falling_curve(tmp_path):
     rows = [f"{e},{e * 10},0.0002,{1 / e},{20 / e},0.7,{0.2 / e},3.5" for e in range(1, 31)]
     image = draw(tmp_path, "\n".join(["epoch,step,lr,d_loss,g_loss,g_gan,g_l1,seconds", *rows]))
     y, x = np.nonzero((image == BLUE).all(axis=-1))
@@ -30,12 +30,12 @@ def test_a_falling_loss_is_drawn_as_a_falling_curve(tmp_path):
 
 
 @pytest.mark.parametrize("loss", ["0.5", "nan"])
-def test_a_history_of_one_epoch_is_drawn(tmp_path, loss):
+def test_history_of_one_epoch_is_drawn(tmp_path, loss):
     image = draw(tmp_path, f"epoch,step,lr,d_loss,g_loss,g_gan,g_l1,seconds\n1,10,0.0002,{loss},20,0.7,0.2,3.5\n")
     assert (image == BLUE).all(axis=-1).any() == (loss == "0.5"), "the one value is a dot"
 
 
-def test_the_parts_of_the_generators_loss_may_be_missing(tmp_path):
+def test_parts_of_the_generators_loss_may_be_missing(tmp_path):
     both = draw(tmp_path, "epoch,d_loss,g_loss\n1,0.5,20\n2,0.4,18\n")
     all_four = draw(tmp_path, "epoch,d_loss,g_loss,g_gan,g_l1\n1,0.5,20,1,0.2\n2,0.4,18,1,0.2\n")
     assert both.shape[0] * 2 == all_four.shape[0]
@@ -53,7 +53,7 @@ def test_the_parts_of_the_generators_loss_may_be_missing(tmp_path):
         "\0",
     ],
 )
-def test_a_history_that_was_edited_into_something_else_is_one_line(tmp_path, content):
+def test_damaged_history_gives_one_line(tmp_path, content):
     (tmp_path / "history.csv").write_text(content)
     with pytest.raises(InputError, match=r"history\.csv: damaged") as caught:
         write_loss_curves(tmp_path / "history.csv", tmp_path / "loss.png")

@@ -1,4 +1,4 @@
-"""Downloads from a real server on this machine: mirrors, pauses, checksums and files put there by hand."""
+"""Downloads from a local server: mirrors, pauses, checksums and existing files."""
 
 import gzip
 import subprocess
@@ -42,11 +42,11 @@ def output(tmp_path) -> Path:
         ("file://../shared/datasets", "file://../shared/datasets/x.tar.gz"),
     ],
 )
-def test_a_mirror_is_an_archive_or_a_folder_of_them(mirror, address):
+def test_mirror_is_an_archive_or_a_folder_of_them(mirror, address):
     assert archive_addresses([mirror], "x") == [address]
 
 
-def test_the_program_downloads_and_records_the_checksum(server, output):
+def test_program_downloads_and_records_the_checksum(server, output):
     result = script("download", "--dataset", "x", "--mirror", server.url.removesuffix("/x.tar.gz"), output)
     assert result.returncode == 0, result.stdout
     assert is_whole(output)
@@ -66,7 +66,7 @@ def test_file_addresses_may_be_relative_to_the_working_folder(tmp_path, output, 
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 410])
-def test_a_final_answer_leads_to_the_next_mirror_at_once(server, output, code):
+def test_permanent_error_leads_to_the_next_mirror_immediately(server, output, code):
     server.answers = [status(code), whole()]
     start = time.monotonic()
     fetch([server.url, server.url + "?mirror=2"], output, patience=Patience(pause=60))
@@ -75,7 +75,7 @@ def test_a_final_answer_leads_to_the_next_mirror_at_once(server, output, code):
     assert len(server.asked) == 2
 
 
-def test_a_web_page_is_not_taken_for_the_file(server, output):
+def test_web_page_is_not_accepted_as_the_file(server, output):
     server.answers = [whole(b"<html>please log in</html>", Content_Type="text/html; charset=utf-8"), whole()]
     fetch([server.url, server.url + "?mirror=2"], output, **QUICK)
     assert is_whole(output)
@@ -84,14 +84,14 @@ def test_a_web_page_is_not_taken_for_the_file(server, output):
 NO_ARCHIVES = {
     "is empty": whole(b""),
     "is not a tar archive": whole(b"<html>please log in</html>" * 100, Content_Type="application/octet-stream"),
-    "is cut short or damaged": whole(CONTENT[:500_000]),  # and declared so
-    "is cut short or damaged ": whole(gzip.compress(CONTENT)[:500_000]),
-    "holds no file": whole(bytes(10240)),
+    "is truncated or damaged": whole(CONTENT[:500_000]),  # with a matching Content-Length
+    "is truncated or damaged ": whole(gzip.compress(CONTENT)[:500_000]),
+    "contains no file": whole(bytes(10240)),
 }
 
 
 @pytest.mark.parametrize("reason", NO_ARCHIVES)
-def test_what_is_no_whole_archive_leads_to_the_next_mirror_and_is_not_recorded(server, output, reason):
+def test_incomplete_archive_leads_to_the_next_mirror_and_is_not_recorded(server, output, reason):
     server.answers = [NO_ARCHIVES[reason]]
     lines = failed_download(output, server.url)
     assert lines[0].startswith(f"{server.url}: {reason.strip()}")
@@ -103,7 +103,7 @@ def test_what_is_no_whole_archive_leads_to_the_next_mirror_and_is_not_recorded(s
     assert is_whole(output)
 
 
-def test_what_is_no_archive_is_not_recorded_where_it_was_put_by_hand(server, output):
+def test_invalid_archive_from_the_user_is_not_recorded(server, output):
     output.parent.mkdir()
     output.write_bytes(b"hello")
     result = script("download", "--dataset", "x", "--mirror", server.url, output)
@@ -120,7 +120,7 @@ def test_weights_may_be_anything_but_empty(server, output):
 
 
 @pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
-def test_a_passing_answer_is_tried_again_after_growing_pauses(server, output, code):
+def test_temporary_error_is_retried_after_increasing_pauses(server, output, code):
     server.answers = [status(code), status(code), status(code), whole()]
     start = time.monotonic()
     fetch([server.url], output, patience=Patience(pause=0.05))
@@ -130,7 +130,7 @@ def test_a_passing_answer_is_tried_again_after_growing_pauses(server, output, co
 
 
 @pytest.mark.parametrize("code", [429, 503])
-def test_the_pause_that_a_server_asks_for_is_kept(server, output, code):
+def test_retry_after_of_the_server_is_respected(server, output, code):
     server.answers = [status(code, Retry_After=1), whole()]
     start = time.monotonic()
     fetch([server.url], output, patience=Patience(pause=0.001))
@@ -138,36 +138,36 @@ def test_the_pause_that_a_server_asks_for_is_kept(server, output, code):
     assert is_whole(output)
 
 
-def test_a_nonsensical_retry_after_does_no_harm(server, output):
+def test_invalid_retry_after_is_ignored(server, output):
     server.answers = [status(503, Retry_After="soon"), whole()]
     fetch([server.url], output, **QUICK)
     assert is_whole(output)
 
 
-def test_when_all_mirrors_fail_each_is_named_with_its_reason(server, output):
+def test_if_all_mirrors_fail_each_is_reported_with_its_reason(server, output):
     server.answers = [status(404), status(503)]
     mirrors = (server.url, server.url + "?mirror=2", f"file://{output.parent}", "http://127.0.0.1:1/x.tar.gz")
     lines = failed_download(output, *mirrors, options=("--pause", "0.001", "--patience", "0.05"))
     tries = 4  # pauses of 1, 2 and 4 ms are within a quarter of the patience
     assert lines == [
-        f"{mirrors[0]}: the server answers 404 Not Found",
-        f"{mirrors[1]}: the server answers 503 Service Unavailable ({tries} tries)",
+        f"{mirrors[0]}: the server responds 404 Not Found",
+        f"{mirrors[1]}: the server responds 503 Service Unavailable ({tries} tries)",
         f"{mirrors[2]}/x.tar.gz: no such file",
         f"{mirrors[3]}: Connection refused ({tries} tries)",
-        f"{output}: no mirror delivered it: try again, name another mirror, or put the file there by hand",
+        f"{output}: no mirror delivered it: try again, add another mirror, or put the file there yourself",
     ]
     assert len(server.asked) == 1 + tries
     assert list(output.parent.iterdir()) == []
 
 
-def test_a_compressed_transfer_leaves_the_file_as_it_is(server, output):
-    server.answers = [whole(Content_Encoding="gzip")]  # as some servers label every .tar.gz
+def test_file_with_content_encoding_is_stored_unchanged(server, output):
+    server.answers = [whole(Content_Encoding="gzip")]  # some servers do this for every .tar.gz
     fetch([server.url], output, **QUICK)
     assert is_whole(output)
     assert server.asked[0]["Accept-Encoding"] == "identity"
 
 
-def test_a_configured_checksum_is_checked(server, output, tmp_path):
+def test_configured_checksum_is_verified(server, output, tmp_path):
     (tmp_path / "good").write_bytes(CONTENT)
     (tmp_path / "other").write_bytes(OTHER)
     good, other = sha256_of(tmp_path / "good"), sha256_of(tmp_path / "other")
@@ -178,7 +178,7 @@ def test_a_configured_checksum_is_checked(server, output, tmp_path):
     assert is_whole(output, OTHER)
 
 
-def test_a_recorded_checksum_is_compared_from_then_on(server, output):
+def test_recorded_checksum_is_verified_later(server, output):
     fetch([server.url], output)
     first = sha256_of(output)
     output.unlink()
@@ -192,7 +192,7 @@ def test_a_recorded_checksum_is_compared_from_then_on(server, output):
     assert f"its sha256 is {sha256_of(output)}, but {first} was recorded" in lines[0]
 
 
-def test_a_file_put_there_by_hand_is_kept(server, output):
+def test_existing_file_is_kept(server, output):
     output.parent.mkdir()
     output.write_bytes(OTHER)
     fetch([server.url], output)
@@ -201,7 +201,7 @@ def test_a_file_put_there_by_hand_is_kept(server, output):
     assert server.asked == []
 
 
-def test_a_wrong_file_put_there_by_hand_is_an_error_and_left_alone(server, output):
+def test_wrong_existing_file_is_an_error_and_unchanged(server, output):
     output.parent.mkdir()
     output.write_bytes(OTHER)
     with pytest.raises(InputError, match=f"{output}: its sha256 is {sha256_of(output)}, but {'0' * 64} is configured"):
@@ -210,7 +210,7 @@ def test_a_wrong_file_put_there_by_hand_is_an_error_and_left_alone(server, outpu
     assert server.asked == []
 
 
-def test_mistakes_of_the_caller_are_one_line(tmp_path, output):
+def test_invalid_arguments_give_one_line(tmp_path, output):
     (line,) = failed_download(output, "ftp://host/x.tar.gz")
     assert line == "mirror ftp://host/x.tar.gz: must start with http://, https:// or file://"
     for word in ("abc", ""):
@@ -221,7 +221,7 @@ def test_mistakes_of_the_caller_are_one_line(tmp_path, output):
 
 
 @pytest.mark.parametrize("scheme", ["http", "file"])
-def test_a_full_disk_is_said_and_no_mirror_blamed(server, tmp_path, scheme):
+def test_full_disk_is_reported_and_no_mirror_is_blamed(server, tmp_path, scheme):
     (tmp_path / "x.tar.gz").write_bytes(CONTENT)
     with small_disk(tmp_path / "disk", 2**19) as disk:
         mirror = server.url if scheme == "http" else f"file://{tmp_path}"
@@ -232,11 +232,11 @@ def test_a_full_disk_is_said_and_no_mirror_blamed(server, tmp_path, scheme):
         )
 
 
-def test_a_disk_that_is_full_when_the_checksum_is_written_leaves_none(server, tmp_path):
+def test_disk_full_while_writing_the_checksum_leaves_no_checksum(server, tmp_path):
     page = 4096
     with small_disk(tmp_path / "disk", 250 * page) as disk:
         (disk / "filler").write_bytes(bytes(4 * page))
-        output = disk / "data" / "x.tar.gz"  # 245 pages, and one for where it came from
+        output = disk / "data" / "x.tar.gz"  # 245 pages, and one for the note of its origin
         (line,) = failed_download(output, server.url)
         assert line.startswith(f"{disk / 'data'}: the disk is full: ")
         assert not output.with_name("x.tar.gz.sha256").exists()
@@ -246,7 +246,7 @@ def test_a_disk_that_is_full_when_the_checksum_is_written_leaves_none(server, tm
 
 
 @pytest.mark.parametrize("record", ["", "hello\n", "12ab  x.tar.gz\n"])
-def test_a_spoilt_record_of_the_checksum_is_told_with_what_to_do(server, output, record):
+def test_damaged_checksum_record_is_reported_with_a_remedy(server, output, record):
     output.parent.mkdir()
     output.with_name("x.tar.gz.sha256").write_text(record)
     (line,) = failed_download(output, server.url)

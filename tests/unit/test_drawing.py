@@ -1,4 +1,4 @@
-"""The drawn demo dataset: reproducible, in the published layout, its labels true to its photos."""
+"""The drawn demo dataset: reproducible, in the published layout, with labels that match the photos."""
 
 import io
 import subprocess
@@ -18,7 +18,7 @@ PROGRAM = ROOT / "scripts" / "draw_demo.py"
 
 @pytest.fixture(scope="module")
 def pairs() -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
-    """Three drawn pairs (photo, labels) of every kind of house, 128 pixels wide."""
+    """Three drawn pairs (photo, labels) of each kind of house, 128 pixels wide."""
     return {kind: [draw_pair(kind, np.random.default_rng(n)) for n in range(3)] for kind in KINDS}
 
 
@@ -47,7 +47,7 @@ def test_archive_has_the_published_layout(tmp_path):
     assert np.mean(to_nearest_label <= 12) > 0.9, "the right half shows flat label colours, but for JPEG's edges"
 
 
-def test_a_image_does_not_depend_on_how_many_there_are(tmp_path):
+def test_image_does_not_depend_on_the_number_of_images(tmp_path):
     contents = []
     for count in (1, 2):
         write_demo(tmp_path / "demo", train=count, val=1, size=64)
@@ -56,7 +56,7 @@ def test_a_image_does_not_depend_on_how_many_there_are(tmp_path):
     assert contents[0] == contents[1]
 
 
-def test_labels_hold_colours_of_the_palette_only(pairs):
+def test_labels_contain_only_colours_of_the_palette(pairs):
     for photo, labels in (pair for some in pairs.values() for pair in some):
         assert photo.shape == labels.shape == (128, 128, 3)
         assert photo.dtype == labels.dtype == np.uint8
@@ -64,7 +64,7 @@ def test_labels_hold_colours_of_the_palette_only(pairs):
 
 
 def unexplained(photo: np.ndarray, labels: np.ndarray) -> float:
-    """The photo's mean square distance from the mean colour of the label that each pixel has."""
+    """Mean squared distance of the photo's pixels from the mean colour of their label."""
     flat = photo.astype(float)
     for colour in PALETTE.values():
         where = (labels == colour).all(axis=-1)
@@ -73,7 +73,7 @@ def unexplained(photo: np.ndarray, labels: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_photo_shows_what_the_labels_say_where_they_say_it(pairs, kind):
+def test_photo_matches_its_labels(pairs, kind):
     for photo, labels in pairs[kind]:
         wall, window = (photo[region(labels, name)].mean(axis=0) for name in ("facade", "window"))
         assert np.linalg.norm(wall - window) > 20, "windows differ from the wall"
@@ -81,14 +81,14 @@ def test_photo_shows_what_the_labels_say_where_they_say_it(pairs, kind):
             assert unexplained(photo, labels) < 0.95 * unexplained(photo, np.roll(labels, shift, axis))
 
 
-def test_every_kind_of_house_is_told_by_its_labels(pairs):
+def test_kind_of_house_can_be_inferred_from_its_labels(pairs):
     for kind, label in (("brick", "deco"), ("south", "blind"), ("palace", "pillar"), ("dusk", "shop")):
         assert all(region(labels, label).any() for _, labels in pairs[kind])
     for kind in ("brick", "south", "palace"):
         assert not any(region(labels, "shop").any() for _, labels in pairs[kind])
 
 
-def test_the_program_names_a_flag_that_is_too_small(tmp_path):
+def test_program_reports_a_flag_that_is_too_small(tmp_path):
     path = tmp_path / "demo.tar.gz"
     result = subprocess.run([sys.executable, PROGRAM, path, "--train", "0"], capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (1, "error: --train: 0 is too small: give 1 or more\n")

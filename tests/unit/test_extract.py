@@ -1,4 +1,4 @@
-"""Pairs out of archives and folders: sorted, checked, counted, and every problem said."""
+"""Extraction of pairs from archives and folders: sorted, checked, counted, with every problem reported."""
 
 import os
 import signal
@@ -17,20 +17,20 @@ from pix2pix.system.checksum import keep, sha256_of
 from pix2pix.system.errors import InputError
 
 
-def test_the_program_says_what_it_made(tmp_path):
+def test_program_reports_its_output(tmp_path):
     result = script("extract", make_archive(tmp_path / "a.tar.gz", GOOD), tmp_path / "p", "--splits", "train=3", "val")
     assert result.returncode == 0, result.stdout
     assert result.stdout.splitlines()[-1] == f"{tmp_path / 'p'}: 3 train, 1 val"
 
 
-def test_a_folder_serves_as_an_archive_does(tmp_path):
+def test_folder_works_like_an_archive(tmp_path):
     folder = make_folder(tmp_path / "mine", GOOD | {"notes/todo.txt": b"paint"})
     (folder / "val" / "2.jpg").symlink_to(folder / "train" / "1.jpg")
     assert extract(folder, tmp_path / "pairs", {"train": 3, "val": None}) == {"train": 3, "val": 2}
     assert contents(tmp_path / "pairs") == GOOD | {"val/2.jpg": GOOD["train/1.jpg"]}
 
 
-def test_what_file_managers_leave_behind_is_ignored(tmp_path):
+def test_files_of_file_managers_are_ignored(tmp_path):
     junk = ["x/._train", "x/train/._1.jpg", "x/train/.DS_Store", "x/.DS_Store", "__MACOSX/x/train/._1.jpg"]
     junk += ["x/train/Thumbs.db", "x/val/desktop.ini"]
     files = {f"x/{name}": data for name, data in GOOD.items()} | dict.fromkeys(junk, b"junk")
@@ -38,7 +38,7 @@ def test_what_file_managers_leave_behind_is_ignored(tmp_path):
     assert contents(tmp_path / "pairs") == GOOD
 
 
-def test_what_is_not_declared_is_skipped_with_a_note(tmp_path, capfd):
+def test_undeclared_folders_are_skipped_with_a_note(tmp_path, capfd):
     files = {f"x/{name}": data for name, data in GOOD.items()}
     files |= {"x/test/1.jpg": b"", "x/test/2.jpg": b"", "x/README": b"hello", "x/lists/train.mat": b"mat"}
     archive = make_archive(tmp_path / "a.tar.gz", files)
@@ -74,7 +74,7 @@ def test_all_problems_are_listed_each_with_its_file(tmp_path):
         "x/val/notes.txt: is not an image",
         "x/train/1.png: has the same name as 1.jpg",
         "x/train/more: is a folder within a split",
-        "y: holds splits, and so does x",
+        "y: contains splits, and so does x",
         "split train has 6 images, but 9 are declared",
         "split test has no images",
     ]
@@ -83,7 +83,7 @@ def test_all_problems_are_listed_each_with_its_file(tmp_path):
         assert any(line.startswith(start) for line in lines), (start, lines)
 
 
-def test_a_single_image_among_pairs_is_told_by_name(tmp_path, capfd):
+def test_single_image_among_pairs_is_reported_by_name(tmp_path, capfd):
     files = GOOD | {"train/lone.jpg": image(4, 4), "train/panorama.jpg": image(16, 4)}
     archive = make_archive(tmp_path / "a.tar.gz", files)
     assert extract(archive, tmp_path / "pairs", {"train": 5, "val": 1}) == {"train": 5, "val": 1}
@@ -95,28 +95,28 @@ def test_a_single_image_among_pairs_is_told_by_name(tmp_path, capfd):
 
 
 @pytest.mark.parametrize(("size", "warned"), [((8, 8), True), ((12, 8), False), ((16, 8), False), ((32, 8), False)])
-def test_images_that_are_all_single_ones_are_told(tmp_path, capfd, size, warned):
+def test_only_single_images_are_reported(tmp_path, capfd, size, warned):
     folder = make_folder(tmp_path / "mine", {f"train/{n}.jpg": image(*size) for n in range(3)})
     extract(folder, tmp_path / "pairs", {"train": 3})
     assert (f"warning: {folder}: halves are 0.50 times as wide as high" in capfd.readouterr().err) == warned
 
 
-def test_a_flood_of_problems_is_cut_off(tmp_path):
+def test_list_of_problems_is_shortened(tmp_path):
     archive = make_archive(tmp_path / "a.tar.gz", {f"train/{n}.jpg": b"" for n in range(60)})
     lines = errors_of(script("extract", archive, tmp_path / "p", "--splits", "train"), tmp_path / "p")
     assert len(lines) == 51
     assert lines[-1] == "error: ... and 10 more"
 
 
-def test_the_same_file_twice_is_a_problem(tmp_path):
+def test_same_file_twice_is_a_problem(tmp_path):
     archive = make_archive(tmp_path / "a.tar", GOOD, mode="w")
     with tarfile.open(archive, "a") as tar:
         tar.addfile(member("train/1.jpg", tarfile.REGTYPE))
-    with pytest.raises(InputError, match=r"train/1\.jpg: is there twice"):
+    with pytest.raises(InputError, match=r"train/1\.jpg: occurs twice"):
         extract(archive, tmp_path / "pairs", {"train": None, "val": None})
 
 
-def test_a_wrong_top_level_says_which_folders_there_are(tmp_path):
+def test_wrong_top_level_is_reported_with_the_folders_found(tmp_path):
     archive = make_archive(tmp_path / "a.tar.gz", {"x/Train/1.jpg": image(), "x/valid/1.jpg": image()})
     with pytest.raises(InputError) as error:
         extract(archive, tmp_path / "pairs", {"train": 1, "val": 1})
@@ -126,34 +126,34 @@ def test_a_wrong_top_level_says_which_folders_there_are(tmp_path):
     ]
 
 
-def test_an_empty_split_is_a_problem(tmp_path):
+def test_empty_split_is_a_problem(tmp_path):
     archive = make_archive(tmp_path / "a.tar.gz", GOOD, (member("test", tarfile.DIRTYPE),))
     with pytest.raises(InputError, match=f"^{archive}: split test has no images$"):
         extract(archive, tmp_path / "pairs", {"train": 3, "val": 1, "test": None})
 
 
-def test_odd_things_in_a_folder_are_problems(tmp_path):
+def test_invalid_entries_in_a_folder_are_problems(tmp_path):
     folder = make_folder(tmp_path / "mine", GOOD | {"train/deep/er/1.jpg": image()})
     (folder / "train" / "lost.jpg").symlink_to("nowhere.jpg")
-    os.mkfifo(folder / "train" / "pipe.jpg")  # opening it would wait for ever
+    os.mkfifo(folder / "train" / "pipe.jpg")  # opening it would block forever
     (folder / "train" / "loop").symlink_to(folder)
     with pytest.raises(InputError) as error:
         extract(folder, tmp_path / "pairs", {"train": 3, "val": 1})
     lines = str(error.value)
-    assert f"{folder}: train/lost.jpg: is a link that leads nowhere" in lines
+    assert f"{folder}: train/lost.jpg: is a broken link" in lines
     assert f"{folder}: train/pipe.jpg: is neither a file nor a folder" in lines
     assert f"{folder}: train/deep/er: is a folder within a split" in lines
 
 
-def test_the_output_may_not_swallow_the_source(tmp_path):
+def test_output_must_not_overlap_the_source(tmp_path):
     folder = make_folder(tmp_path / "mine", GOOD)
     for output in (folder, tmp_path, folder / "train" / "pairs"):
-        with pytest.raises(InputError, match="must be apart from"):
+        with pytest.raises(InputError, match="must not overlap"):
             extract(folder, output, {"train": 3, "val": 1})
     assert contents(folder) == GOOD
 
 
-def test_an_older_output_is_replaced_only_by_a_whole_one(tmp_path):
+def test_existing_output_is_replaced_only_by_a_complete_one(tmp_path):
     old = make_folder(tmp_path / "pairs", {"train/old.jpg": b"old"})
     bad = make_archive(tmp_path / "bad.tar.gz", GOOD | {"train/4.jpg": b""})
     with pytest.raises(InputError):
@@ -163,7 +163,7 @@ def test_an_older_output_is_replaced_only_by_a_whole_one(tmp_path):
     assert contents(old) == GOOD
 
 
-def test_the_checksum_is_compared_with_the_configured_or_recorded_one(tmp_path):
+def test_checksum_is_compared_with_the_configured_or_recorded_one(tmp_path):
     archive = make_archive(tmp_path / "a.tar.gz", GOOD)
     splits = ("--splits", "train", "val")
     result = script("extract", archive, tmp_path / "p", *splits, "--sha256", "0" * 64)
@@ -178,7 +178,7 @@ def test_the_checksum_is_compared_with_the_configured_or_recorded_one(tmp_path):
     extract(archive, tmp_path / "p", {"train": 3, "val": 1})
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(tmp_path):
+def test_full_disk_is_reported_and_leaves_nothing(tmp_path):
     files = {f"train/{n}.bmp": noise_image(256, 128, "BMP") for n in range(40)}
     archive = make_archive(tmp_path / "a.tar.gz", files)
     with small_disk(tmp_path / "disk", 2**20) as disk:
@@ -190,13 +190,13 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("words", [["train=x"], ["train=0"], ["train=-1"], ["trian=4"], ["train", "train=2"]])
-def test_mistaken_splits_name_the_word(tmp_path, words):
+def test_invalid_splits_are_reported(tmp_path, words):
     result = script("extract", make_archive(tmp_path / "a.tar.gz", GOOD), tmp_path / "p", "--splits", *words)
     (line,) = errors_of(result, tmp_path / "p")
     assert line.startswith(f"error: --splits: '{words[-1]}': ")
 
 
-def test_what_a_killed_start_left_is_removed_by_the_next(tmp_path):
+def test_files_of_a_killed_process_are_removed_by_the_next(tmp_path):
     files = {f"train/{n}.bmp": noise_image(512, 256, "BMP") for n in range(300)}
     archive = make_archive(tmp_path / "a.tar", files, mode="w")
     output = tmp_path / "data" / "pairs"

@@ -1,4 +1,4 @@
-"""FID and KID: the distances against closed forms, with a small network in place of Inception; never silently."""
+"""FID and KID: compared with closed forms, with a small network instead of Inception; errors are never silent."""
 
 import itertools
 import json
@@ -19,7 +19,7 @@ N = 160
 
 
 def write_images(folder, values: np.ndarray) -> None:
-    """Flat images of the given colours, (N, 3) uint8."""
+    """Write images of one colour each, (N, 3) uint8."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, colour in enumerate(values):
         Image.new("RGB", (8, 8), tuple(map(int, colour))).save(folder / f"{number}.png")
@@ -74,7 +74,7 @@ def folder(tmp_path, colours):
     return tmp_path / "predict"
 
 
-def test_the_distances_are_those_of_the_closed_form(folder, colours, network):
+def test_distances_match_the_closed_form(folder, colours, network):
     weights = folder.parent / "weights.pth"
     scores = measure(folder, weights, sha256_of(weights), network)
     assert scores["n"] == N
@@ -83,7 +83,7 @@ def test_the_distances_are_those_of_the_closed_form(folder, colours, network):
     # the variances estimated with n - 1
     distance = (10**2 + 0 + 10**2) + (5**2 + 0 + 10**2) * N / (N - 1)
     assert scores["metrics"]["fid"]["mean"] == pytest.approx(distance, rel=1e-9)
-    # unbiased squared MMD with the kernel (x.y / 3 + 1)^3 over all pairs of different images
+    # unbiased squared MMD with the kernel (x.y / 3 + 1)^3 over all pairs of distinct images
     kernel = lambda a, b: (a @ b.T / 3 + 1) ** 3  # noqa: E731
     same = [(kernel(x, x).sum() - np.trace(kernel(x, x))) / (N * (N - 1)) for x in colours]
     kid = sum(same) - 2 * kernel(first, second).mean()
@@ -91,25 +91,25 @@ def test_the_distances_are_those_of_the_closed_form(folder, colours, network):
     assert scores["metrics"]["kid"]["std"] is None
 
 
-def test_predictions_that_are_the_targets_have_no_distance(folder, colours, network):
+def test_predictions_equal_to_targets_have_distance_zero(folder, colours, network):
     write_images(folder / "prediction", colours[1])
     weights = folder.parent / "weights.pth"
     assert measure(folder, weights, sha256_of(weights), network)["metrics"]["fid"]["mean"] == pytest.approx(0, abs=1e-6)
 
 
-def test_a_missing_prediction_is_an_error(folder, network):
+def test_missing_prediction_is_an_error(folder, network):
     (folder / "prediction" / "7.png").unlink()
     weights = folder.parent / "weights.pth"
     with pytest.raises(InputError, match=r"7\.png: the prediction is missing"):
         measure(folder, weights, sha256_of(weights), network)
 
 
-def test_weights_of_another_checksum_are_not_loaded(folder):
+def test_weights_with_another_checksum_are_not_loaded(folder):
     with pytest.raises(InputError, match=r"weights\.pth: its sha256 is"):
         measure(folder, folder.parent / "weights.pth", "0" * 64)
 
 
-def test_an_empty_checksum_is_a_mistake_and_no_leave_to_load_anything(folder):
+def test_empty_checksum_is_an_error(folder):
     weights = folder.parent / "weights.pth"
     flags = ("--predict_dir", folder, "--weights", weights, "--sha256", "")
     result = script("measure_fidelity", folder.parent / "fidelity.json", *flags)
@@ -117,12 +117,12 @@ def test_an_empty_checksum_is_a_mistake_and_no_leave_to_load_anything(folder):
     assert result.stdout.startswith("error: sha256: '' is not an SHA-256 checksum")
 
 
-def test_nothing_is_measured_or_fetched_unless_it_is_asked_for():
+def test_nothing_is_measured_or_downloaded_by_default():
     config, _, _ = read_config(yaml.safe_load((ROOT / "config.yaml").read_text()))
     assert not config.fidelity.enabled
 
 
-def test_the_environment_holds_the_versions_of_the_extra():
+def test_environment_has_the_versions_of_the_extra():
     extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["fidelity"]
     environment = yaml.safe_load((ROOT / "workflow/envs/fidelity.yaml").read_text())
     assert set(extra) <= set(environment["dependencies"][-1]["pip"])

@@ -1,4 +1,4 @@
-"""Outputs that appear whole or not at all, and what is left of the processes that made them."""
+"""Atomic outputs, and cleanup after killed processes."""
 
 import signal
 import subprocess
@@ -26,7 +26,7 @@ with replacing(sys.argv[1]) as scratch:
 
 
 def start_writing(output: Path, kind: str) -> subprocess.Popen:
-    """A process that has written half of `output` and waits."""
+    """Start a process that has written half of `output` and waits."""
     command = [sys.executable, "-c", WRITES_AND_WAITS, str(output), kind]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "written\n"
@@ -34,7 +34,7 @@ def start_writing(output: Path, kind: str) -> subprocess.Popen:
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_what_a_killed_process_left_is_removed_by_the_next_start_for_the_same_output(tmp_path, kind):
+def test_files_of_a_killed_process_are_removed_for_the_same_output(tmp_path, kind):
     output = tmp_path / "pairs [a]"
     with start_writing(output, kind) as killed:
         killed.send_signal(signal.SIGKILL)
@@ -44,7 +44,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next_start_for_the_same_ou
     assert list(tmp_path.iterdir()) == [output]
 
 
-def test_what_a_living_process_writes_is_left_alone(tmp_path):
+def test_files_of_a_running_process_are_kept(tmp_path):
     output = tmp_path / "pairs"
     with start_writing(output, "file") as living:
         with replacing(output) as scratch:
@@ -55,7 +55,7 @@ def test_what_a_living_process_writes_is_left_alone(tmp_path):
     assert list(tmp_path.iterdir()) == [output]
 
 
-def test_scratch_files_of_another_output_are_left_alone(tmp_path):
+def test_scratch_files_of_another_output_are_kept(tmp_path):
     with start_writing(tmp_path / "train.mindrecord", "file") as killed:
         killed.kill()
     with replacing(tmp_path / "val.mindrecord") as scratch:
@@ -64,7 +64,7 @@ def test_scratch_files_of_another_output_are_left_alone(tmp_path):
 
 
 def test_scratch_files_without_an_owner_are_removed(tmp_path):
-    """As earlier versions of the project left them."""
+    """Earlier versions of the project created such files."""
     (tmp_path / ".pairs.123.part").mkdir()
     (tmp_path / ".pairs.123.part" / "large").write_text("half")
     (tmp_path / ".pairs.124.part").write_text("half")
@@ -74,7 +74,7 @@ def test_scratch_files_without_an_owner_are_removed(tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "pairs"]
 
 
-def test_an_exception_leaves_the_older_output_and_nothing_else(tmp_path):
+def test_exception_leaves_only_the_existing_output(tmp_path):
     output = tmp_path / "predict"
     with replacing(output) as scratch:
         scratch.mkdir()
@@ -87,8 +87,8 @@ def test_an_exception_leaves_the_older_output_and_nothing_else(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(tmp_path, kind):
-    """As a power cut needs it; by the order of the calls to the system."""
+def test_content_is_synced_before_the_rename_and_the_rename_before_the_end(tmp_path, kind):
+    """Required to survive a power failure; checked by the order of the system calls."""
     log = tmp_path / "calls"
     program = WRITES_AND_WAITS.replace("sys.stdin.read()", "")
     command = ["strace", "-y", "-f", "-e", "trace=fsync,rename,renameat,renameat2", "-o", str(log)]
@@ -106,7 +106,7 @@ def test_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(tmp_
     assert calls[renamed + 1].partition("<")[2].partition(">")[0] == str(tmp_path)
 
 
-def test_a_killed_job_of_records_leaves_nothing_to_the_next_one(tmp_path):
+def test_files_of_a_killed_mindrecord_job_are_removed_by_the_next(tmp_path):
     images = draw_pairs(tmp_path / "pairs")
     abandoned = tmp_path / "data" / ".train.mindrecord.abcd1234.part"
     abandoned.mkdir(parents=True)
@@ -116,7 +116,7 @@ def test_a_killed_job_of_records_leaves_nothing_to_the_next_one(tmp_path):
     assert {path.name for path in (tmp_path / "data").iterdir()} == {"train.mindrecord", "train.mindrecord.db"}
 
 
-def test_a_full_disk_names_the_output_and_leaves_the_older_one(tmp_path):
+def test_full_disk_error_names_the_output_and_keeps_the_existing_one(tmp_path):
     with small_disk(tmp_path / "disk", 2**16) as folder:
         (folder / "history.csv").write_text("old")
         with pytest.raises(OSError, match="No space left") as error, replacing(folder / "history.csv") as scratch:

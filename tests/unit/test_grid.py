@@ -1,4 +1,4 @@
-"""The grid shows the very pixels of the images, under their headings and names."""
+"""The grid shows the unchanged pixels of the images, with headings and names."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def noise(seed: int, height: int, width: int) -> np.ndarray:
 
 
 def find(grid: np.ndarray, image: np.ndarray) -> tuple[int, int] | None:
-    """Where the image stands in the grid, pixel for pixel: (y, x), or None."""
+    """The position (y, x) of the image in the grid, pixel for pixel, or None."""
     height, width = image.shape[:2]
     for y, x in np.argwhere((grid == image[0, 0]).all(axis=-1)):
         if np.array_equal(grid[y : y + height, x : x + width], image):
@@ -26,7 +26,7 @@ def read(path) -> np.ndarray:
         return np.asarray(image)
 
 
-def test_images_stand_pixel_for_pixel_in_columns_and_rows(tmp_path):
+def test_images_appear_pixel_for_pixel_in_columns_and_rows(tmp_path):
     rows = [(f"{r}.jpg", *(noise(10 * r + c, 128, 160) for c in range(3))) for r in range(2)]
     write_grid(rows, tmp_path / "grid.png")
     grid = read(tmp_path / "grid.png")
@@ -48,7 +48,7 @@ def test_small_images_are_enlarged_by_whole_pixels(tmp_path):
     assert find(read(tmp_path / "grid.png"), enlarged)
 
 
-def test_many_rows_are_thinned_out_evenly(tmp_path):
+def test_rows_are_selected_at_even_intervals(tmp_path):
     rows = [(str(r), *(noise(10 * r + c, 128, 128) for c in range(3))) for r in range(10)]
     write_grid(rows, tmp_path / "grid.png", limit=4)
     grid = read(tmp_path / "grid.png")
@@ -62,7 +62,7 @@ def test_spread(count, limit, expected):
     assert spread(count, limit) == expected
 
 
-def test_a_long_name_does_not_widen_the_grid_without_end(tmp_path):
+def test_long_name_widens_the_grid_only_to_a_limit(tmp_path):
     widths = []
     for name in ("x" * 40, "x" * 400):
         write_grid([(name, *(noise(c, 128, 128) for c in range(3)))], tmp_path / "grid.png")

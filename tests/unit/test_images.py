@@ -1,4 +1,4 @@
-"""What open_rgb makes of every kind of image, against values computed by hand."""
+"""Conversion of every kind of image by open_rgb, compared with manually computed values."""
 
 import io
 import struct
@@ -34,7 +34,7 @@ def test_lossless_formats_keep_every_pixel(format):
 
 
 @pytest.mark.parametrize("options", [{"quality": 75}, {"quality": 95, "subsampling": 0}, {"progressive": True}])
-def test_a_jpeg_is_exactly_what_pillow_decodes(options):
+def test_jpeg_is_exactly_what_pillow_decodes(options):
     data = encoded(Image.fromarray(COLOURS).resize((512, 256)), "JPEG", **options)
     assert (pixels(data) == np.asarray(Image.open(io.BytesIO(data)))).all()
 
@@ -50,7 +50,7 @@ def test_one_bit_images_are_black_and_white():
     assert (pixels(encoded(Image.fromarray(bits)))[..., 0] == [[255, 0, 0, 255]]).all()
 
 
-def test_alpha_is_laid_over_white():
+def test_alpha_is_composited_over_white():
     colours = np.array([[[100, 0, 255, 0], [100, 0, 255, 255], [100, 0, 255, 128]]], np.uint8)
     # 100 * 128/255 + 255 * 127/255 = 177.2; 0 + 127 = 127
     expected = [[[255, 255, 255], [100, 0, 255], [177, 127, 255]]]
@@ -58,7 +58,7 @@ def test_alpha_is_laid_over_white():
         assert (pixels(encoded(colours, format)) == expected).all()
 
 
-def test_grey_with_alpha_is_laid_over_white():
+def test_grey_with_alpha_is_composited_over_white():
     image = Image.merge("LA", [Image.new("L", (2, 1), 100), Image.frombytes("L", (2, 1), bytes([128, 0]))])
     assert pixels(encoded(image)).tolist() == [[[177] * 3, [255] * 3]]
 
@@ -69,16 +69,16 @@ def palette_image() -> Image.Image:
     return image
 
 
-def test_a_palette_gives_its_colours():
+def test_palette_gives_its_colours():
     assert pixels(encoded(palette_image())).tolist() == [[[10, 20, 30], [200, 100, 50], [1, 2, 3]]]
 
 
-def test_a_transparent_palette_entry_is_white():
+def test_transparent_palette_entry_is_white():
     data = encoded(palette_image(), transparency=1)
     assert pixels(data).tolist() == [[[10, 20, 30], [255, 255, 255], [1, 2, 3]]]
 
 
-def test_a_transparent_colour_is_white():
+def test_transparent_colour_is_white():
     data = encoded(np.array([[[9, 8, 7], [9, 8, 6]]], np.uint8), transparency=(9, 8, 7))
     assert pixels(data).tolist() == [[[255, 255, 255], [9, 8, 6]]]
 
@@ -92,18 +92,18 @@ def test_sixteen_bit_grey_is_rounded_to_eight(format):
     assert (grey == np.rint(np.arange(65536) / 257)).all()
 
 
-def test_a_transparent_sixteen_bit_grey_is_white():
+def test_transparent_sixteen_bit_grey_is_white():
     data = encoded(np.array([[1000, 1001]], np.uint16), transparency=1000)
     assert pixels(data)[..., 0].tolist() == [[255, 4]]
 
 
-def test_cmyk_is_turned_to_rgb():
+def test_cmyk_is_converted_to_rgb():
     inks = np.array([[[0, 0, 0, 0], [255, 0, 0, 0], [0, 255, 255, 0], [0, 0, 0, 255]]], np.uint8)
     data = encoded(Image.fromarray(inks, "CMYK"), "TIFF")
     assert pixels(data).tolist() == [[[255, 255, 255], [0, 255, 255], [255, 0, 0], [0, 0, 0]]]
 
 
-def test_a_rotation_noted_by_the_camera_is_not_applied():
+def test_exif_orientation_is_not_applied():
     exif = Image.Exif()
     exif[0x0112] = 6
     assert pixels(encoded(COLOURS, "JPEG", exif=exif)).shape == (6, 8, 3)
@@ -114,7 +114,7 @@ def test_a_rotation_noted_by_the_camera_is_not_applied():
     ("format", "options"),
     [("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {}), ("WEBP", {}), ("BMP", {}), ("TIFF", {}), ("PPM", {})],
 )
-def test_a_file_cut_short_anywhere_is_refused_or_has_all_its_pixels(format, options):
+def test_truncated_file_is_rejected_or_has_all_its_pixels(format, options):
     data = encoded(COLOURS, format, **options)
     whole = open_rgb(data).tobytes()
     refused = 0
@@ -129,11 +129,11 @@ def test_a_file_cut_short_anywhere_is_refused_or_has_all_its_pixels(format, opti
 def test_messages_name_the_file(tmp_path):
     for name, data, reason in [
         ("empty.jpg", b"", "is empty"),
-        ("text.jpg", b"not an image at all", r"is not an image \(JPEG, .*\), or cut short"),
+        ("text.jpg", b"not an image at all", r"is not an image \(JPEG, .*\), or is truncated"),
         ("cut.jpg", encoded(Image.effect_noise((64, 64), 50), "JPEG")[:-80], "cannot be decoded"),
-        ("animation.gif", encoded(palette_image(), "GIF"), r"is not an image \(JPEG, .*\), or cut short"),
+        ("animation.gif", encoded(palette_image(), "GIF"), r"is not an image \(JPEG, .*\), or is truncated"),
         ("float.tif", encoded(np.ones((4, 4), np.float32), "TIFF"), "cannot be decoded: floating-point"),
-        ("wide.tif", encoded(np.full((4, 4), 70000, np.int32), "TIFF"), "70000 are not within 16 bits"),
+        ("wide.tif", encoded(np.full((4, 4), 70000, np.int32), "TIFF"), "70000 exceed 16 bits"),
     ]:
         (tmp_path / name).write_bytes(data)
         with pytest.raises(InputError, match=reason) as error:
@@ -142,9 +142,9 @@ def test_messages_name_the_file(tmp_path):
         assert "\n" not in str(error.value)
 
 
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # pytest forgets the module's own filter
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # pytest resets the module's filter
 @pytest.mark.parametrize("side", [10_000, 60_000])
-def test_a_decompression_bomb_is_refused_unopened(side):
+def test_decompression_bomb_is_rejected_without_decoding(side):
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
@@ -160,12 +160,12 @@ def test_halves_are_left_and_right():
     assert (np.asarray(right) == COLOURS[:, 4:]).all()
 
 
-def test_what_cannot_be_halved_is_an_error():
+def test_invalid_size_for_halving_is_an_error():
     with pytest.raises(InputError, match="5x4: an odd width"):
         halves(Image.new("RGB", (5, 4)))
 
 
-def test_the_size_of_halves():
+def test_size_of_halves():
     assert half_size(encoded(Image.new("RGB", (4, 2)))) == (2, 2)
     assert half_size(encoded(Image.new("RGB", (512, 300)))) == (256, 300)
 
@@ -178,6 +178,6 @@ def test_the_size_of_halves():
         ((4, 1), "is 4x1: its halves are smaller than 2x2"),
     ],
 )
-def test_what_is_wrong_with_a_pair_is_said(size, wrong):
+def test_problem_of_a_pair_is_reported(size, wrong):
     with pytest.raises(InputError, match=f"^image: {wrong}$"):
         half_size(encoded(Image.new("RGB", size)))

@@ -1,4 +1,4 @@
-"""The house stays as it is drawn: which package imports which, how large files and functions may be."""
+"""Repository layout: imports between packages, and the size of files and functions."""
 
 import ast
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ LINES_OF_A_FUNCTION = 50
 
 
 def imports(path: Path) -> Iterator[str]:
-    """The modules that a file imports, inside functions too."""
+    """The modules that a file imports, including inside functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -37,31 +37,31 @@ def own_imports(path: Path) -> set[str]:
     return {module.split(".")[1] for module in imports(path) if module.startswith("pix2pix.")}
 
 
-def test_the_packages_are_these():
+def test_package_names():
     assert {path.name for path in (ROOT / "pix2pix").iterdir() if (path / "__init__.py").exists()} == set(PACKAGES)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_package_imports_what_it_says_and_nothing_else(package):
+def test_package_imports_only_what_it_declares(package):
     allowed = PACKAGES[package]
     for path in (ROOT / "pix2pix" / package).glob("*.py"):
         assert own_imports(path) - {package} <= set(allowed), path
-    said = (ROOT / "pix2pix" / package / "__init__.py").read_text()
-    assert f"May import: {', '.join(allowed) or 'nothing'}." in said
+    docstring = (ROOT / "pix2pix" / package / "__init__.py").read_text()
+    assert f"May import: {', '.join(allowed) or 'nothing'}." in docstring
 
 
-def test_arrows_between_packages_run_one_way():
+def test_imports_between_packages_have_no_cycles():
     order = list(PACKAGES)
     for package, allowed in PACKAGES.items():
         assert all(order.index(other) < order.index(package) for other in allowed), package
 
 
-def test_the_library_knows_nothing_of_what_uses_it():
+def test_library_does_not_depend_on_its_callers():
     for path in (ROOT / "pix2pix").rglob("*.py"):
         assert not {module.split(".")[0] for module in imports(path)} & {"snakemake", "scripts", "tests"}, path
 
 
-def test_the_training_step_does_not_need_the_launcher():
+def test_training_step_does_not_need_the_launcher():
     seen, left = set(), ["pix2pix.training.step"]
     while left:
         module = left.pop()
@@ -74,7 +74,7 @@ def test_the_training_step_does_not_need_the_launcher():
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_package_is_small(package):
+def test_package_is_small(package):
     modules = [path.name for path in (ROOT / "pix2pix" / package).glob("*.py") if path.name != "__init__.py"]
     assert len(modules) <= MODULES_AT_MOST, modules
 

@@ -1,4 +1,4 @@
-"""The gallery opens from disk: whole, without a network, whatever the images are called."""
+"""The gallery opens from disk, complete and without a network, for any image names."""
 
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,7 +15,7 @@ NAMES = ["1", "14_1148_to_1163", "a b.c", "50%", "#1?", "c:d", '<b>"x"&amp;\'', 
 
 
 class Reader(HTMLParser):
-    """Collects the addresses, the images' descriptions and the headings of a page."""
+    """Collects the links, image descriptions and headings of a page."""
 
     def __init__(self):
         super().__init__()
@@ -43,7 +43,7 @@ class Reader(HTMLParser):
 
 @pytest.fixture
 def gallery(tmp_path) -> Path:
-    """A folder of predictions as a run leaves it, with its page."""
+    """A folder of predictions with its page, as written by a run."""
     for place in ("input", "prediction", "target"):
         (tmp_path / place).mkdir(exist_ok=True)
         for name in NAMES:
@@ -58,7 +58,7 @@ def read(page: Path) -> Reader:
     return reader
 
 
-def test_every_image_is_there_under_its_name(gallery):
+def test_every_image_appears_with_its_name(gallery):
     page = read(gallery / "index.html")
     linked = {unquote(a) for a in page.addresses if not a.startswith("data:")}
     assert linked == {f"{place}{name}.png" for place in ("input/", "prediction/", "target/") for name in NAMES}
@@ -67,7 +67,7 @@ def test_every_image_is_there_under_its_name(gallery):
     assert page.descriptions[:3] == ["input of 1", "prediction of 1", "target of 1"]
 
 
-def test_the_page_needs_nothing_from_elsewhere(gallery):
+def test_page_has_no_external_resources(gallery):
     page = read(gallery / "index.html")
     assert "://" not in (gallery / "index.html").read_text(encoding="utf-8")
     assert not any(a.startswith(("/", "..")) or ":" in a.removeprefix("data:") for a in page.addresses)
@@ -81,7 +81,7 @@ def test_names_and_facts_are_text_not_markup(gallery):
     assert f"{len(NAMES)} images" in page.text
 
 
-def test_the_grid_is_linked_where_there_is_one(gallery):
+def test_grid_is_linked_if_it_exists(gallery):
     assert "grid.png" not in read(gallery / "index.html").addresses
     Image.new("RGB", (8, 8)).save(gallery / "grid.png")
     write_gallery(gallery, "my_run", {}, NAMES[:1])
@@ -92,7 +92,7 @@ def test_the_grid_is_linked_where_there_is_one(gallery):
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium or chrome on PATH to open the page with")
-def test_a_browser_shows_it_without_errors_and_enlarges_on_a_click(gallery, tmp_path):
+def test_browser_shows_it_without_errors_and_enlarges_on_a_click(gallery, tmp_path):
     page = (gallery / "index.html").read_text(encoding="utf-8")
     last = f"document.querySelectorAll('article')[{len(NAMES) - 1}].querySelector('a').click();"
     (gallery / "click.html").write_text(page.replace("</script>", last + "</script>"), encoding="utf-8")

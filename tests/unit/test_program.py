@@ -1,4 +1,4 @@
-"""What every program says of what it cannot do."""
+"""Error messages common to all programs."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from pix2pix.model.memory import check_memory, prediction_memory, training_memor
 UNFORESEEN = "from pix2pix.system.program import run\nrun(lambda: {}['a\\nb'])"
 
 
-def test_what_nobody_has_foreseen_is_one_line_that_says_how_to_see_more(monkeypatch):
+def test_unexpected_error_is_one_line_that_explains_how_to_see_more(monkeypatch):
     command = [sys.executable, "-c", UNFORESEEN]
     monkeypatch.delenv("PIX2PIX_TRACEBACK", raising=False)
     done = subprocess.run(command, capture_output=True, text=True)
@@ -35,7 +35,7 @@ def test_what_nobody_has_foreseen_is_one_line_that_says_how_to_see_more(monkeypa
         ("train_pic_size", 2**20, ("--jitter", "false")),
     ],
 )
-def test_a_training_that_no_memory_holds_is_one_line(tmp_path, key, value, beside):
+def test_training_that_exceeds_memory_gives_one_line(tmp_path, key, value, beside):
     places = [f"--{name}={tmp_path / name}" for name in ("ckpt_dir", "train_fakeimg_dir", "loss_show_dir", "state_dir")]
     done = script("train", tmp_path / "no.mindrecord", *places, f"--{key}={value}", *beside)
     assert done.returncode == 1
@@ -46,7 +46,7 @@ def test_a_training_that_no_memory_holds_is_one_line(tmp_path, key, value, besid
 
 
 @pytest.mark.parametrize(("key", "value"), [("g_ngf", 10**15), ("val_pic_size", 2**20)])
-def test_a_prediction_that_no_memory_holds_is_one_line(tmp_path, key, value):
+def test_prediction_that_exceeds_memory_gives_one_line(tmp_path, key, value):
     places = [f"--ckpt={tmp_path / 'no.ckpt'}", f"--predict_dir={tmp_path / 'predict'}"]
     done = script("predict", tmp_path / "no.mindrecord", *places, f"--{key}={value}")
     assert done.returncode == 1
@@ -55,8 +55,8 @@ def test_a_prediction_that_no_memory_holds_is_one_line(tmp_path, key, value):
     assert "GB of memory, and this machine has" in line
 
 
-def test_the_weights_that_are_counted_are_those_of_the_published_networks():
-    # 54.4 and 2.8 million parameters, four copies of four bytes each
+def test_counted_weights_match_the_published_networks():
+    # 54.4 and 2.8 million parameters, with four copies of four bytes each
     needed = training_memory(TrainSettings(), on_cpu=True)
     assert needed["g_ngf"] / 16 == pytest.approx(54.4e6, rel=0.01)
     assert needed["d_ndf"] / 16 == pytest.approx(2.76e6, rel=0.01)

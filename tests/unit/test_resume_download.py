@@ -1,4 +1,4 @@
-"""Downloads that break off, and go on where it is safe to."""
+"""Interrupted downloads, resumed where it is safe."""
 
 import hashlib
 import signal
@@ -45,7 +45,7 @@ def output(tmp_path) -> Path:
     return tmp_path / "data" / "x.tar.gz"
 
 
-def test_a_broken_off_download_is_resumed(server, output):
+def test_interrupted_download_is_resumed(server, output):
     server.answers = [breaks_off(300_000, ETag='"v1"'), rest(ETag='"v1"', until=700_000), rest(ETag='"v1"')]
     fetch([server.url], output, **QUICK)
     assert is_whole(output)
@@ -53,7 +53,7 @@ def test_a_broken_off_download_is_resumed(server, output):
     assert server.asked[1]["If-Range"] == '"v1"'
 
 
-# a date of change that is told in the minute after it does not tell the version
+# a Last-Modified date less than a minute before the response does not identify the version
 OLD = "Sun, 01 Jan 2017 00:00:00 GMT"
 NEWEST = {"Last_Modified": "Fri, 01 Jan 2100 00:00:00 GMT"}
 
@@ -62,7 +62,7 @@ NEWEST = {"Last_Modified": "Fri, 01 Jan 2100 00:00:00 GMT"}
     "headers",
     [{"ETag": '"v1"'}, {"Last_Modified": OLD}, {"ETag": '"v1"', "Last_Modified": OLD}],
 )
-def test_resuming_names_the_version_that_was_begun(server, output, headers):
+def test_resuming_sends_the_validator_of_the_first_response(server, output, headers):
     server.answers = [breaks_off(300_000, **headers), rest(**headers)]
     fetch([server.url], output, **QUICK)
     assert is_whole(output)
@@ -73,28 +73,28 @@ def test_resuming_names_the_version_that_was_begun(server, output, headers):
 @pytest.mark.parametrize(
     "headers", [{}, {"ETag": 'W/"weak"'}, {"ETag": "bare"}, {"ETag": 'W/"weak"', "Last_Modified": OLD}, NEWEST]
 )
-def test_without_a_strong_validator_a_download_starts_over(server, output, headers):
+def test_download_without_a_strong_validator_starts_over(server, output, headers):
     server.answers = [breaks_off(300_000, **headers), whole(OTHER, **headers)]
     fetch([server.url], output, **QUICK)
     assert is_whole(output, OTHER)
     assert server.ranges() == [None, None]
 
 
-def test_where_the_checksum_is_known_any_download_is_resumed(server, output):
+def test_download_with_a_known_checksum_is_always_resumed(server, output):
     server.answers = [breaks_off(300_000), rest()]
     fetch([server.url], output, sha256=hashlib.sha256(CONTENT).hexdigest(), **QUICK)
     assert is_whole(output)
     assert server.ranges() == [None, "bytes=300000-"]
 
 
-def test_a_file_of_unknown_length_is_downloaded_whole(server, output):
+def test_file_of_unknown_length_is_downloaded_whole(server, output):
     server.answers = [chunked(CONTENT[:500_000], end=b""), chunked(CONTENT)]
     fetch([server.url], output, **QUICK)
     assert is_whole(output)
     assert len(server.asked) == 2
 
 
-def test_progress_gives_new_tries(server, output):
+def test_progress_resets_the_retries(server, output):
     breaks = [rest(until=n * 100_000, ETag='"v1"') for n in range(2, 10)]
     assert len(breaks) > QUICK_TRIES
     server.answers = [breaks_off(100_000, ETag='"v1"'), *breaks, rest(ETag='"v1"')]
@@ -102,11 +102,11 @@ def test_progress_gives_new_tries(server, output):
     assert is_whole(output)
 
 
-def test_a_later_start_resumes_what_an_earlier_one_left(server, output):
+def test_later_process_resumes_an_earlier_download(server, output):
     server.answers = [breaks_off(300_000, ETag='"v1"'), status(404)]
     lines = failed_download(output, server.url)
-    assert lines[0] == f"{server.url}: the server answers 404 Not Found"
-    assert "(0.3 MB came; the same command goes on from there)" in lines[1]
+    assert lines[0] == f"{server.url}: the server responds 404 Not Found"
+    assert "(0.3 MB received; the same command resumes from there)" in lines[1]
     assert output.with_name("x.tar.gz.part").read_bytes() == CONTENT[:300_000]
     server.asked, server.answers = [], [rest(ETag='"v1"')]
     fetch([server.url], output, **QUICK)
@@ -114,7 +114,7 @@ def test_a_later_start_resumes_what_an_earlier_one_left(server, output):
     assert server.ranges() == ["bytes=300000-"]
 
 
-def test_a_killed_download_is_resumed(server, output):
+def test_killed_download_is_resumed(server, output):
     server.answers = [drips(), rest(ETag='"1"')]
     command = [sys.executable, ROOT / "scripts" / "download.py", "--dataset", "x", "--mirror", server.url, output]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
@@ -136,21 +136,21 @@ def test_a_killed_download_is_resumed(server, output):
     [
         whole(OTHER, ETag='"v2"'),  # honours If-Range
         rest(OTHER, ETag='"v2"'),  # does not
-        rest(OTHER),  # tells no version
-        rest(OTHER, ETag='W/"v1"'),  # a weak one
+        rest(OTHER),  # sends no version
+        rest(OTHER, ETag='W/"v1"'),  # a weak entity tag
         rest(OTHER + b"longer", ETag='"v1"'),
         lambda request: request.send(206, OTHER[7:700_007], Content_Range="bytes 7-700006/1000000", ETag='"v1"'),
-        status(206, ETag='"v1"'),  # does not say which part it sends
+        status(206, ETag='"v1"'),  # sends no Content-Range
         status(416),
     ],
 )
-def test_two_versions_of_a_file_are_not_glued_together(server, output, second):
+def test_two_versions_of_a_file_are_not_combined(server, output, second):
     server.answers = [breaks_off(300_000, ETag='"v1"'), second, whole(OTHER, ETag='"v2"')]
     fetch([server.url], output, **QUICK)
     assert is_whole(output, OTHER)
 
 
-def test_a_server_that_ignores_range_starts_over(server, output):
+def test_server_that_ignores_range_starts_over(server, output):
     tag = {"ETag": '"v1"'}
     server.answers = [breaks_off(300_000, **tag), breaks_off(500_000, **tag), whole(**tag)]
     fetch([server.url], output, **QUICK)
@@ -158,21 +158,21 @@ def test_a_server_that_ignores_range_starts_over(server, output):
     assert server.ranges() == [None, "bytes=300000-", "bytes=500000-"]
 
 
-def test_a_server_that_always_breaks_off_at_one_place_is_given_up(server, output):
+def test_server_that_always_disconnects_at_one_place_is_abandoned(server, output):
     server.answers = [breaks_off(300_000, ETag='"v1"')]
     lines = failed_download(output, server.url)
-    assert lines[0] == f"{server.url}: the connection broke off ({QUICK_TRIES} tries)"
+    assert lines[0] == f"{server.url}: the connection was lost ({QUICK_TRIES} tries)"
     assert len(server.asked) == QUICK_TRIES
 
 
-def test_another_mirror_does_not_build_on_what_the_first_one_began(server, output):
+def test_part_file_of_one_mirror_is_not_resumed_from_another(server, output):
     server.answers = [breaks_off(300_000, ETag='"v1"'), status(404), whole(OTHER)]
     fetch([server.url, server.url + "?mirror=2"], output, **QUICK)
     assert is_whole(output, OTHER)
     assert server.ranges() == [None, "bytes=300000-", None]
 
 
-def test_a_spoilt_part_is_thrown_away_and_downloaded_again(server, output, tmp_path, capfd):
+def test_damaged_part_file_is_deleted_and_downloaded_again(server, output, tmp_path, capfd):
     server.answers = [breaks_off(300_000, ETag='"v1"'), status(404)]
     with pytest.raises(InputError):
         fetch([server.url], output, **QUICK)
@@ -186,7 +186,7 @@ def test_a_spoilt_part_is_thrown_away_and_downloaded_again(server, output, tmp_p
     assert "partial file deleted" in capfd.readouterr().err
 
 
-def test_a_part_of_unknown_origin_is_not_built_on(server, output):
+def test_part_file_of_unknown_origin_is_not_resumed(server, output):
     output.parent.mkdir()
     output.with_name("x.tar.gz.part").write_bytes(OTHER[:500])
     fetch([server.url], output)
@@ -194,7 +194,7 @@ def test_a_part_of_unknown_origin_is_not_built_on(server, output):
     assert server.ranges() == [None]
 
 
-def test_a_silent_server_is_not_waited_for(server, output):
+def test_silent_server_times_out(server, output):
     server.answers = [drips(pause=30), rest(ETag='"1"')]
     start = time.monotonic()
     fetch([server.url], output, patience=Patience(pause=0.001, timeout=0.5))
@@ -203,21 +203,21 @@ def test_a_silent_server_is_not_waited_for(server, output):
     assert server.ranges() == [None, "bytes=10000-"]
 
 
-def test_a_trickle_is_given_up_after_as_many_tries_as_silence(server, output):
+def test_slow_transfer_is_abandoned_after_as_many_tries_as_silence(server, output):
     server.answers = [drips(piece=1, pause=0.05)]
     lines = failed_download(output, server.url, options=(*QUICK_FLAGS, "--timeout", "0.2"))
-    assert lines[0] == f"{server.url}: sends less than 1000 bytes a second ({QUICK_TRIES} tries)"
+    assert lines[0] == f"{server.url}: sends less than 1000 bytes per second ({QUICK_TRIES} tries)"
     assert len(server.asked) == QUICK_TRIES
 
 
-def test_a_few_new_bytes_a_try_do_not_renew_the_tries(server, output):
+def test_few_new_bytes_per_try_do_not_reset_the_retries(server, output):
     server.answers = [breaks_off(100, ETag='"v1"'), *(rest(until=n, ETag='"v1"') for n in range(101, 150))]
     with pytest.raises(InputError, match=f"{QUICK_TRIES} tries"):
         fetch([server.url], output, **QUICK)
     assert len(server.asked) == QUICK_TRIES
 
 
-def test_a_server_that_sends_more_than_it_declared_is_stopped_and_given_up(server, output, capfd):
+def test_server_that_sends_more_than_declared_is_stopped_and_abandoned(server, output, capfd):
     def more(request):
         body = CONTENT[300_000:] + b"more" * 100_000
         request.send(206, body, Content_Range="bytes 300000-999999/1000000", ETag='"v1"')
@@ -225,17 +225,17 @@ def test_a_server_that_sends_more_than_it_declared_is_stopped_and_given_up(serve
     server.answers = [breaks_off(300_000, ETag='"v1"'), more] * 50
     with pytest.raises(InputError, match=f"{QUICK_TRIES} tries"):
         fetch([server.url], output, **QUICK)
-    assert "sends more than the 1000000 bytes that were declared" in capfd.readouterr().err
+    assert "sends more than the declared 1000000 bytes" in capfd.readouterr().err
     assert len(server.asked) == QUICK_TRIES
 
 
-def test_the_default_patience_is_minutes_and_starts_with_a_pause():
+def test_default_patience_is_minutes_and_starts_with_a_pause():
     patience = Patience()
     assert patience.pause > 0
     assert patience.patience >= 300
 
 
-def test_a_slow_server_is_waited_for(server, output):
+def test_moderately_slow_server_is_accepted(server, output):
     server.answers = [drips(CONTENT[:100_000], pause=0.1)]
     fetch([server.url], output, patience=Patience(pause=0.001, timeout=0.5))
     assert is_whole(output, CONTENT[:100_000])

@@ -1,4 +1,4 @@
-"""Sums through memory that the workers of one machine share; here each worker is a thread."""
+"""Sums in shared memory of the workers of one machine; here each worker is a thread."""
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from pix2pix.distributed.shared_sum import CHUNK, SharedSum
 
 
 def together(number: int, work) -> list:
-    """What work(worker) returns for each of so many workers that run side by side."""
+    """Run work(worker) in `number` parallel workers; return their results."""
     secret = secrets.token_hex()
     with ThreadPoolExecutor(number) as threads:
         return list(threads.map(lambda rank: work(SharedSum(number, rank, secret)), range(number)))
@@ -18,7 +18,7 @@ def together(number: int, work) -> list:
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_every_worker_gets_the_sum_of_every_call(number):
-    # less than one chunk, whole ones, and a rest
+    # less than one chunk, whole chunks, and a remainder
     shapes = [(5,), (2, 3, 4), (2, CHUNK), (3 * CHUNK + 7,)] * 2
     random = np.random.default_rng(number)
     given = [[random.normal(size=shape).astype(np.float32) for shape in shapes] for _ in range(number)]
@@ -32,13 +32,13 @@ def test_every_worker_gets_the_sum_of_every_call(number):
             assert sums[call].tobytes() == expected.tobytes()
 
 
-def test_a_negative_zero_survives():
-    """By which the first worker's weights get to the others to the bit (pix2pix.distributed.workers.broadcast)."""
+def test_negative_zero_survives():
+    """Needed for a bit-identical broadcast of the first worker's weights (pix2pix.distributed.workers.broadcast)."""
     for total in together(2, lambda shared: shared.sum(np.full(3, -0.0, np.float32))):
         assert np.signbit(total).all()
 
 
-def test_a_worker_that_ends_is_noticed():
+def test_exited_worker_is_detected():
     def work(shared):
         if shared.rank == 1:
             shared.others[0].close()

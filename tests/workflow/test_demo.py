@@ -1,4 +1,4 @@
-"""The built-in demo, whole: it learns, and its pages are complete."""
+"""The complete built-in demo: it learns, and its pages are complete."""
 
 import json
 
@@ -14,7 +14,7 @@ from pix2pix.training.step import Trainer
 
 
 @pytest.mark.slow
-def test_the_demo_learns(tmp_path):
+def test_demo_learns(tmp_path):
     snakemake(tmp_path)
     results = tmp_path / "results"
     metrics = json.loads((results / "demo/metrics.json").read_text())

@@ -1,4 +1,4 @@
-"""Names and paths that a shell, Snakemake or a command line could take for something else."""
+"""Names and paths with a special meaning for a shell, Snakemake or a command line."""
 
 import shutil
 
@@ -15,7 +15,7 @@ def hits(folder):
     return list(folder.rglob("HIT"))
 
 
-def test_a_clone_a_working_folder_images_and_a_title_of_any_name_simply_work(tmp_path):
+def test_clone_folder_images_and_title_may_have_any_name(tmp_path):
     checkout = copy_checkout(tmp_path / STRANGE)
     work = tmp_path / "work" / STRANGE
     draw_pairs(work / STRANGE)
@@ -32,7 +32,7 @@ def test_a_clone_a_working_folder_images_and_a_title_of_any_name_simply_work(tmp
 
 
 @pytest.mark.parametrize("address", ["", "file://"])
-def test_a_checkpoint_of_any_name_simply_works(finished, tmp_path, address):
+def test_checkpoint_may_have_any_name(finished, tmp_path, address):
     work, own = finished
     shutil.copy(work / "results/squares/ckpt/Generator_2.ckpt", tmp_path / f"{STRANGE}.ckpt")
     name = f"{STRANGE.replace('%', '%25')}.ckpt" if address else f"{STRANGE}.ckpt"
@@ -62,7 +62,7 @@ def test_a_checkpoint_of_any_name_simply_works(finished, tmp_path, address):
         ),
     ],
 )
-def test_no_name_is_run_as_a_command_when_its_download_fails(tmp_path, config, target):
+def test_names_are_not_executed_when_a_download_fails(tmp_path, config, target):
     draw_pairs(tmp_path / "squares")
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"datasets": {"squares": {"folder": "squares"}}} | config))
     done = snakemake(tmp_path, target, "--configfile", "mine.yaml", check=False)
@@ -81,7 +81,7 @@ def test_no_name_is_run_as_a_command_when_its_download_fails(tmp_path, config, t
         (f"https://x/{'n' * 300}.ckpt", "_"),
     ],
 )
-def test_a_downloaded_checkpoint_has_a_plain_name(address, file):
+def test_downloaded_checkpoint_has_a_plain_name(address, file):
     config = {"all": ["given"], "datasets": {"given": {"folder": "x"}}, "runs": {"given": {"ckpt": address}}}
     path = read_config(config)[1]["given"].download.path
     folder, _, name = path.rpartition("/")
@@ -90,7 +90,7 @@ def test_a_downloaded_checkpoint_has_a_plain_name(address, file):
     assert not set(name) & set(" ${}()%'\"&;/`")
 
 
-def test_two_names_that_are_reduced_to_one_stay_apart():
+def test_two_names_that_reduce_to_one_stay_distinct():
     names = set()
     for ckpt in ("file:///x/a b.ckpt", "file:///x/a  b.ckpt", "file:///x/a_b.ckpt"):
         config = {"all": ["given"], "datasets": {"given": {"folder": "x"}}, "runs": {"given": {"ckpt": ckpt}}}

@@ -1,4 +1,4 @@
-"""Published checkpoints are fetched, loaded under any prefix and predicted with, without any training."""
+"""Published checkpoints are downloaded, loaded with any prefix and used for prediction without training."""
 
 import json
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def server(monkeypatch) -> Iterator[Server]:
 
 
 def write_published(path: Path, settings: PredictSettings, prefix: str = PREFIXES[0]) -> Generator:
-    """A generator with random weights and the checkpoint of it as the reference implementation publishes one."""
+    """Create a generator with random weights, and write its checkpoint like the reference implementation."""
     generator = Generator(settings, settings.val_pic_size)
     draw = np.random.default_rng(5)
     parameters = stored_parameters(generator)
@@ -43,7 +43,7 @@ def write_published(path: Path, settings: PredictSettings, prefix: str = PREFIXE
     return generator
 
 
-def test_the_six_published_checkpoints_are_runs_from_the_right_half_to_the_left():
+def test_published_checkpoints_are_runs_with_direction_b_to_a():
     _, runs, _ = read_config(yaml.safe_load((ROOT / "config.yaml").read_text()))
     for name in BENCHMARKS:
         run = runs[f"{name}_published"]
@@ -55,7 +55,7 @@ def test_the_six_published_checkpoints_are_runs_from_the_right_half_to_the_left(
         assert address == f"https://download.mindspore.cn/vision/pix2pix/{folder}/Generator_{epochs}.ckpt"
 
 
-def test_a_published_run_predicts_and_is_measured_without_training(server, tmp_path):
+def test_published_run_predicts_and_is_evaluated_without_training(server, tmp_path):
     settings = PredictSettings(direction="BtoA")
     generator = write_published(tmp_path / "Generator_200.ckpt", settings, PREFIXES[1])
     server.answers = [whole((tmp_path / "Generator_200.ckpt").read_bytes())]
@@ -72,7 +72,7 @@ def test_a_published_run_predicts_and_is_measured_without_training(server, tmp_p
     jobs = planned(tmp_path, target, "--configfile", str(mine))
     assert jobs == {"download_weights": 1, "extract": 1, "mindrecord": 1, "predict": 1, "evaluate": 1}
     snakemake(tmp_path, target, "--configfile", str(mine))
-    # the network's own output for the right half, in floating point, before it becomes an image
+    # the network's floating-point output for the right half, before conversion to an image
     with Image.open(folder / "val" / "1.png") as pair:
         x = to_array(pair.convert("RGB").crop((256, 0, 512, 256)), 3)[np.newaxis]
     own = compile_forward(generator)(ms.Tensor(x)).asnumpy()[0]
@@ -87,7 +87,7 @@ def test_a_published_run_predicts_and_is_measured_without_training(server, tmp_p
 
 
 @pytest.mark.parametrize("prefix", ["", *PREFIXES])
-def test_the_loaded_network_gives_the_same_output_under_any_prefix(tmp_path, prefix):
+def test_loaded_network_gives_the_same_output_with_any_prefix(tmp_path, prefix):
     original = write_published(tmp_path / "a.ckpt", SMALL, prefix)
     loaded = Generator(SMALL, 32)
     load_network(loaded, tmp_path / "a.ckpt")
@@ -111,7 +111,7 @@ def test_the_loaded_network_gives_the_same_output_under_any_prefix(tmp_path, pre
     ],
     ids=["truncated", "last bytes missing", "no checkpoint", "other widths", "other depth"],
 )
-def test_a_checkpoint_that_does_not_fit_is_one_clear_line(tmp_path, content, change, says):
+def test_checkpoint_that_does_not_fit_gives_one_line(tmp_path, content, change, says):
     write_published(tmp_path / "good.ckpt", SMALL)
     bad = tmp_path / "bad.ckpt"
     bad.write_bytes(content((tmp_path / "good.ckpt").read_bytes()))
@@ -122,7 +122,7 @@ def test_a_checkpoint_that_does_not_fit_is_one_clear_line(tmp_path, content, cha
     assert "\n" not in str(caught.value)
 
 
-def test_the_program_ends_with_that_line_and_leaves_nothing(tmp_path):
+def test_program_exits_with_that_line_and_leaves_nothing(tmp_path):
     draw_pairs(tmp_path / "pairs", train=1, val=1)
     write_records([tmp_path / "pairs" / "val" / "1.png"], tmp_path / "val.mindrecord")
     (tmp_path / "bad.ckpt").write_bytes(bytes(500))
@@ -141,12 +141,15 @@ def test_the_program_ends_with_that_line_and_leaves_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
-        ({"ckpt": ["mine.ckpt"]}, "runs.x.ckpt: a list holds addresses that start with http://, https:// or file://"),
+        (
+            {"ckpt": ["mine.ckpt"]},
+            "runs.x.ckpt: must be a list of addresses that start with http://, https:// or file://",
+        ),
         ({"ckpt": "mine.ckpt", "ckpt_sha256": "a" * 64}, "runs.x: ckpt_sha256: needs a ckpt that is an address"),
         ({"ckpt": "http://a/b.ckpt", "ckpt_sha256": "abc"}, "config: runs.x.ckpt_sha256: 'abc' is not allowed"),
     ],
 )
-def test_a_mistake_about_a_checkpoint_is_named(entry, says):
+def test_invalid_checkpoint_setting_is_reported(entry, says):
     config = {"all": ["x"], "datasets": {"x": {"folder": "pairs"}}, "runs": {"x": entry}}
     with pytest.raises(InputError) as caught:
         read_config(config)

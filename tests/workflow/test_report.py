@@ -1,4 +1,4 @@
-"""The report and a small version of the paper's comparisons, by real runs."""
+"""The report, and a small version of the paper's comparisons, from real runs."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ def report(finished, tmp_path_factory):
     return folder / "report"
 
 
-def test_the_report_holds_overview_pages_and_grids(report, finished):
+def test_report_contains_overview_pages_and_grids(report, finished):
     found = {file.name: file for file in report.glob("data/raw/*/*")}
     assert set(found) == {"summary.html", "summary.csv", "run.html", "grid.png"}
     assert len(list(report.glob("data/raw/*/run.html"))) == len(list(report.glob("data/raw/*/grid.png"))) == 2
@@ -33,13 +33,13 @@ def test_the_report_holds_overview_pages_and_grids(report, finished):
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium or chrome on PATH to open the report with")
-def test_the_report_opens_without_errors(report, tmp_path):
+def test_report_opens_without_errors(report, tmp_path):
     shown, console = browse(report / "report.html", tmp_path / "browser")
     assert [line for line in console if "tailwindcss" not in line] == []
     assert "Overview" in shown
 
 
-def test_a_runs_page_holds_its_grid_losses_scores_and_settings(finished):
+def test_run_page_contains_grid_losses_scores_and_settings(finished):
     work, _ = finished
     page = (work / "results/squares/run.html").read_text(encoding="utf-8")
     sources = [part.partition('"')[0] for part in page.split('src="')[1:]]
@@ -51,7 +51,7 @@ def test_a_runs_page_holds_its_grid_losses_scores_and_settings(finished):
     assert facts["checkpoint_sha256"] in page
 
 
-def test_shrunk_the_ablation_runs_to_a_summary_with_all_its_rows(tmp_path):
+def test_reduced_ablation_gives_a_summary_with_all_rows(tmp_path):
     draw_pairs(tmp_path / "pairs", train=3, val=2)
     draw_pairs(tmp_path / "more", train=1, val=2)
     (tmp_path / "more" / "val").rename(tmp_path / "pairs" / "test")
@@ -67,14 +67,14 @@ def test_shrunk_the_ablation_runs_to_a_summary_with_all_its_rows(tmp_path):
     page = (tmp_path / "results/summary.html").read_text(encoding="utf-8")
     assert "<h2>Small</h2>" in page
     assert all(f"<th>{run}" in page for run in runs)
-    # without a weight for the adversarial loss the generator learns from L1 alone
+    # with lambda_gan 0 the generator learns from L1 alone
     with open(tmp_path / "results/facades_encoder_decoder_l1_seed4/history.csv", newline="") as file:
         for row in csv.DictReader(file):
             assert float(row["g_loss"]) == pytest.approx(100 * float(row["g_l1"]), rel=1e-5)
             assert float(row["d_loss"]) > 0
 
 
-def test_the_ablation_file_plans_and_each_seed_is_a_run(tmp_path):
+def test_ablation_file_is_planned_and_each_seed_is_a_run(tmp_path):
     ablation = ("--configfile", str(ROOT / "configs" / "ablation.yaml"))
     jobs = planned(tmp_path, *ablation)
     assert (jobs["train"], jobs["predict"], jobs["describe"], jobs["summarize"]) == (23, 23, 23, 1)

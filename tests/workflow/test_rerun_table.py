@@ -1,6 +1,6 @@
-"""What a user changes, and which rules run again: the table of docs/reruns.md.
+"""Rules that a user's change reruns: the table of docs/reruns.md.
 
-`python tests/workflow/test_rerun_table.py` computes it and writes it; the tests compare it with what is there.
+`python tests/workflow/test_rerun_table.py` writes the table; the tests compare it with real dry runs.
 """
 
 import shutil
@@ -49,7 +49,7 @@ def replace_archive(work: Path) -> None:
 
 
 def delete(*paths: str) -> Callable[[Path], None]:
-    """What deletes these files and folders of a working folder."""
+    """Return a change that deletes these files and folders in a working folder."""
 
     def change(work: Path) -> None:
         for path in paths:
@@ -62,7 +62,7 @@ def own(settings: str) -> str:
     return f"runs={{own: {{{settings}}}}}"
 
 
-# what is said of a change, what is added to the command, what happens to files
+# description of a change, arguments added to the command, change of files
 CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path], None]]] = [
     ("nothing", (), nothing),
     ("a parameter of training, of one run: `lr`", (own("lr: 0.1"),), nothing),
@@ -101,7 +101,7 @@ CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path], None]]] = [
 
 
 def make(work: Path) -> None:
-    """A working folder in which two runs are finished."""
+    """Create a working folder with two finished runs."""
     draw_pairs(work / "images")
     draw_pairs(work / "others", val=2)
     with tarfile.open(work / "fetched.tar.gz", "w:gz") as archive:
@@ -113,20 +113,20 @@ def make(work: Path) -> None:
 
 
 def row(text: str, jobs: dict[str, int]) -> str:
-    """A line of the table."""
+    """Format a line of the table."""
     assert set(jobs) <= {*RULES, "all"}
     return f"| {text} | {' | '.join(str(jobs.get(rule, '')) for rule in RULES)} |"
 
 
 def row_of(work: Path, scratch: Path, text: str, settings: tuple[str, ...], change: Callable[[Path], None]) -> str:
-    """A line of the table, by a dry run in a copy of `work`."""
+    """Create a line of the table by a dry run in a copy of `work`."""
     copy = Path(shutil.copytree(work, scratch))
     change(copy)
     return row(text, planned(copy, "--configfile", "mine.yaml", *(("--config", *settings) if settings else ())))
 
 
 def published_changed(work: Path, scratch: Path) -> str:
-    """The line about a change of the project's own data."""
+    """Create the line about a change of the project's data."""
     checkout = copy_checkout(scratch)
     with open(checkout / "workflow" / "published.yaml", "a") as file:
         file.write("# changed\n")
@@ -134,7 +134,7 @@ def published_changed(work: Path, scratch: Path) -> str:
 
 
 def programs_changed(work: Path, scratch: Path) -> str:
-    """The line about a change of the project's programs, in a copy of the project."""
+    """Create the line about a change of the project's programs, in a copy of the project."""
     checkout = copy_checkout(scratch)
     for program in (*(checkout / "scripts").glob("*.py"), *(checkout / "pix2pix").glob("*.py")):
         with open(program, "a") as file:
@@ -151,16 +151,16 @@ def work(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize(("text", "settings", "change"), CHANGES, ids=[text for text, _, _ in CHANGES])
-def test_a_change_reruns_what_the_table_says(work, tmp_path, text, settings, change):
+def test_change_reruns_the_rules_in_the_table(work, tmp_path, text, settings, change):
     assert row_of(work, tmp_path / "copy", text, settings, change) in DOCUMENT.read_text().splitlines()
 
 
 @pytest.mark.parametrize("line", [published_changed, programs_changed])
-def test_a_change_of_the_project_reruns_what_the_table_says(work, tmp_path, line):
+def test_change_of_the_project_reruns_the_rules_in_the_table(work, tmp_path, line):
     assert line(work, tmp_path / "copy") in DOCUMENT.read_text().splitlines()
 
 
-def test_the_table_has_no_other_lines():
+def test_table_has_no_other_lines():
     lines = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| ")]
     assert len(lines) == 1 + len(CHANGES) + 2
 

@@ -1,4 +1,4 @@
-"""What runs again after a change, and what does not."""
+"""Rules that a change reruns, and those that it does not."""
 
 import shutil
 import sys
@@ -12,13 +12,13 @@ EXECUTABLE = (str(Path(sys.executable).with_name("snakemake")),)
 
 
 @pytest.mark.parametrize("start", [MODULE, EXECUTABLE], ids=["module", "executable"])
-def test_a_copied_checkout_plans_nothing_whoever_starts_it(finished, tmp_path, start):
+def test_copied_checkout_plans_nothing(finished, tmp_path, start):
     work, config = finished
     checkout = copy_checkout(tmp_path / "copy")
     assert planned(work, "--configfile", str(config), checkout=checkout, start=start) == {}
 
 
-def test_what_the_executable_made_the_module_leaves_as_it_is(tmp_path):
+def test_module_does_not_rerun_results_of_the_executable(tmp_path):
     draw_pairs(tmp_path / "squares")
     runs = {"squares": TINY_RUN}
     config = {"datasets": {"squares": {"folder": "squares"}}, "runs": runs}
@@ -30,7 +30,7 @@ def test_what_the_executable_made_the_module_leaves_as_it_is(tmp_path):
 
 @pytest.fixture
 def extracted(tmp_path):
-    """A working folder in which the images of a folder are extracted, and what to ask for there."""
+    """A working folder with images extracted from a folder, and the target to request."""
     draw_pairs(tmp_path / "squares")
     config = {"datasets": {"squares": {"folder": "squares"}}, "runs": {"squares": TINY_RUN}}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
@@ -64,7 +64,7 @@ def rename(folder):
 
 
 @pytest.mark.parametrize("change", [edit, replace, add, remove, rename])
-def test_images_that_change_are_extracted_again(extracted, change):
+def test_changed_images_are_extracted_again(extracted, change):
     work, arguments = extracted
     change(work / "squares")
     assert planned(work, *arguments) == {"extract": 1}
@@ -80,11 +80,11 @@ def test_another_folder_is_extracted(extracted):
 @pytest.mark.parametrize(
     ("folder", "says"),
     [
-        ("nowhere", "config: datasets.squares.folder: nowhere: there is no such folder; correct the path"),
-        (".", "config: datasets.squares.folder: .: has no folder train/, which the dataset's splits name; add it"),
+        ("nowhere", "config: datasets.squares.folder: nowhere: no such folder; correct the path"),
+        (".", "config: datasets.squares.folder: .: has no folder train/, which is one of the dataset's splits; add it"),
     ],
 )
-def test_a_folder_without_a_declared_split_is_an_error_also_after_everything_is_made(extracted, folder, says):
+def test_folder_without_a_declared_split_is_an_error_even_with_existing_results(extracted, folder, says):
     work, arguments = extracted
     (work / "val").mkdir()
     change = f"datasets={{squares: {{folder: {folder}}}}}"
@@ -94,10 +94,10 @@ def test_a_folder_without_a_declared_split_is_an_error_also_after_everything_is_
     assert "Building DAG" not in done.stdout
 
 
-def test_a_checkpoint_that_is_not_there_is_an_error_also_after_everything_is_made(finished):
+def test_missing_checkpoint_is_an_error_even_with_existing_results(finished):
     work, config = finished
     change = "runs={squares: {ckpt: nowhere/g.ckpt}}"
     done = snakemake(work, "-n", "--configfile", str(config), "--config", change, check=False)
     assert done.returncode == 1
-    says = "error: config: runs.squares.ckpt: nowhere/g.ckpt: there is no such file; correct the path"
+    says = "error: config: runs.squares.ckpt: nowhere/g.ckpt: no such file; correct the path"
     assert says in done.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""The best generator on held-out pairs is kept beside the last one, and predicts when it is asked for."""
+"""The best generator on held-out pairs is kept in addition to the last one, and can be used for prediction."""
 
 import csv
 import json
@@ -11,10 +11,10 @@ from pix2pix.config.settings import TrainSettings
 from pix2pix.training.selection import is_best, is_due
 
 
-def test_the_best_generator_is_kept_and_scores_what_was_measured(tmp_path):
+def test_best_generator_is_kept_and_has_the_recorded_score(tmp_path):
     draw_pairs(tmp_path / "squares")
     runs = {
-        # a rate at which training makes things worse again
+        # a learning rate at which the generator gets worse again
         "squares": TINY_RUN | {"epoch_num": 4, "n_epochs": 4, "eval_epoch_freq": 2, "lr": 0.05},
         "best": TINY_RUN | {"dataset": "squares", "ckpt": "results/squares/best/Generator_4.ckpt"},
     }
@@ -40,19 +40,19 @@ def test_by_default_nothing_is_measured():
 @pytest.mark.parametrize(
     ("metric", "values", "best"), [("l1", [9, 7, 8, 6], [1, 1, 0, 1]), ("ssim", [5, 6, 6], [1, 1, 0])]
 )
-def test_the_best_is_the_lowest_l1_or_the_highest_of_the_others(metric, values, best):
+def test_best_is_the_lowest_l1_or_the_highest_of_the_others(metric, values, best):
     settings = TrainSettings(eval_epoch_freq=1, eval_metric=metric)
     history = [{}, *({f"val_{metric}": value} for value in values)]
     assert [is_best(history[: end + 1], settings) for end in range(1, len(history))] == list(map(bool, best))
 
 
-def test_a_run_that_kept_no_best_generator_says_what_to_do(tmp_path):
+def test_run_without_a_best_generator_reports_the_remedy(tmp_path):
     result = script("keep_best", tmp_path / "Generator_best.ckpt", tmp_path / "out.ckpt")
     assert result.returncode == 1
     assert "set eval_epoch_freq and train again" in result.stdout
 
 
-def test_the_best_generator_of_a_training_to_fewer_epochs_is_its_own(tmp_path):
+def test_training_to_fewer_epochs_has_its_own_best_generator(tmp_path):
     of_all, apart, output = (tmp_path / name for name in ("Generator_best.ckpt", "apart.ckpt", "out.ckpt"))
     of_all.write_text("of 200 epochs")
     assert script("keep_best", of_all, output, "--apart", apart).returncode == 0

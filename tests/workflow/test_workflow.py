@@ -1,4 +1,4 @@
-"""The workflow as its users run it: real Snakemake, real images, small networks."""
+"""End-to-end tests of the workflow: real Snakemake, real images, small networks."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ def pixels(path):
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-def test_a_folder_of_ones_own_ends_in_predictions_grids_metrics_and_a_summary(finished):
+def test_user_folder_gives_predictions_grids_metrics_and_a_summary(finished):
     work, _ = finished
     for run, (shown, wanted) in {"squares": ("left", "right"), "outlines": ("right", "left")}.items():
         folder = work / "results" / run
@@ -42,7 +42,7 @@ def test_a_folder_of_ones_own_ends_in_predictions_grids_metrics_and_a_summary(fi
     assert "squares/predict/index.html" in (work / "results/summary.html").read_text()
 
 
-def test_after_a_complete_run_there_is_nothing_to_do(finished):
+def test_nothing_to_do_after_a_complete_run(finished):
     work, config = finished
     assert planned(work, "--configfile", str(config)) == {}
 
@@ -50,7 +50,7 @@ def test_after_a_complete_run_there_is_nothing_to_do(finished):
 @pytest.mark.parametrize(
     ("change", "reruns"),
     [
-        # of the run that is asked for, by a parameter of its own
+        # only the requested run is affected, by one of its own parameters
         (
             "runs={squares: {lr: 0.1}}",
             {"train": 1, "predict": 1, "evaluate": 1, "describe": 1, "summarize": 1, "all": 1},
@@ -63,19 +63,19 @@ def test_after_a_complete_run_there_is_nothing_to_do(finished):
         ("mirrors=['http://localhost:1/{dataset}.tar.gz']", {}),
     ],
 )
-def test_a_change_reruns_what_it_concerns_and_nothing_else(finished, change, reruns):
+def test_change_reruns_only_what_it_affects(finished, change, reruns):
     work, config = finished
     assert planned(work, "--configfile", str(config), "--config", change) == reruns
 
 
-def test_a_touched_program_reruns_nothing(finished):
+def test_touched_program_triggers_no_rerun(finished):
     work, config = finished
     for program in (ROOT / "scripts").glob("*.py"):
         program.touch()
     assert planned(work, "--configfile", str(config)) == {}
 
 
-def test_another_learning_rate_starts_afresh_and_says_so(finished, tmp_path):
+def test_another_learning_rate_restarts_training_with_a_message(finished, tmp_path):
     work, config = finished
     copy = tmp_path / "work"
     shutil.copytree(work, copy)
@@ -85,7 +85,7 @@ def test_another_learning_rate_starts_afresh_and_says_so(finished, tmp_path):
     assert before["metrics"] != after["metrics"]
 
 
-def test_a_deleted_prediction_is_made_again_from_the_checkpoint(finished, tmp_path):
+def test_deleted_prediction_is_recreated_from_the_checkpoint(finished, tmp_path):
     work, config = finished
     copy = tmp_path / "work"
     shutil.copytree(work, copy)
@@ -103,7 +103,7 @@ def test_all_six_benchmarks_are_planned(tmp_path):
     assert {rule: jobs[rule] for rule in ("download", "extract", "train", "predict", "evaluate")} == dict.fromkeys(
         ("download", "extract", "train", "predict", "evaluate"), 6
     )
-    # edges2shoes in 3 shards and edges2handbags in 7, the four others in one; and six val splits
+    # edges2shoes has 3 shards, edges2handbags 7, the other four 1 each; plus six val splits
     assert jobs["mindrecord"] == 3 + 7 + 4 + 6
 
 
@@ -121,7 +121,7 @@ def test_all_six_benchmarks_are_planned(tmp_path):
         ),
     ],
 )
-def test_a_mistake_in_the_configuration_is_one_line(tmp_path, arguments, says):
+def test_mistake_in_the_configuration_gives_one_line(tmp_path, arguments, says):
     done = snakemake(tmp_path, "results/facades/predict", *arguments, check=False)
     assert done.returncode == 1
     assert says in done.stdout.splitlines()
@@ -129,28 +129,28 @@ def test_a_mistake_in_the_configuration_is_one_line(tmp_path, arguments, says):
 
 
 @pytest.mark.parametrize("target", [(), ("demo",), ("results/summary.csv",)])
-def test_where_no_run_is_left_the_reason_is_said_and_nothing_is_planned(tmp_path, target):
+def test_if_no_run_is_left_the_reason_is_reported_and_nothing_is_planned(tmp_path, target):
     done = snakemake(tmp_path, "-n", *target, "--config", "epoch_num=50", check=False)
     assert done.returncode == 1
     says = [line for line in done.stdout.splitlines() if "config: " in line]
     assert says[0].startswith("config: runs.demo: epoch_num (50) is more than n_epochs + n_epochs_decay")
-    assert says[1] == "error: config: runs.demo: nothing is left to make; change what is said above"
+    assert says[1] == "error: config: runs.demo: no run is left; correct the problems listed above"
     assert "Traceback" not in done.stdout
     assert "summarize" not in done.stdout
 
 
-def test_a_run_that_fits_is_planned_although_the_one_of_all_does_not(tmp_path):
+def test_run_that_fits_is_planned_although_the_one_in_all_does_not(tmp_path):
     assert planned(tmp_path, "facades", "--config", "epoch_num=50")["train"] == 1
 
 
-def test_what_predicts_on_a_gpu_takes_its_turn_with_what_trains_there(tmp_path):
+def test_prediction_on_a_gpu_waits_for_training_on_it(tmp_path):
     for target, device in (("GPU", 1), ("CPU", 0)):
         out = snakemake(tmp_path, "results/demo/predict", "-n", "--config", f"device_target={target}").stdout
         resources = [line for line in out.splitlines() if "resources:" in line and "device_target=" in line]
         assert [f"device={device}" in line for line in resources] == [True]
 
 
-def test_several_mistakes_in_the_images_are_all_named_and_nothing_is_left(tmp_path):
+def test_all_problems_of_the_images_are_reported_and_nothing_is_left(tmp_path):
     folder = draw_pairs(tmp_path / "own")
     (folder / "train/1.png").write_bytes(b"")
     Image.new("RGB", (63, 32)).save(folder / "val/2.png")
@@ -177,7 +177,7 @@ def test_sharded_records_are_the_whole_split_in_order(tmp_path):
     assert all(pair == (folder / f"train/{name}.png").read_bytes() for name, pair in pairs.items())
 
 
-def test_an_archive_like_that_of_maps_goes_through_the_data_stages_by_a_mirror(tmp_path):
+def test_archive_like_maps_passes_the_data_stages_from_a_mirror(tmp_path):
     names = [f"maps/{split}/{n}.jpg" for split in ("train", "val") for n in (1, 2, 10)]
     make_archive(tmp_path / "mirror/maps.tar.gz", {name: noise_image(1200, 600, "JPEG") for name in names})
     counts = "datasets={maps: {splits: {train: 3, val: 3}}}"
@@ -188,11 +188,11 @@ def test_an_archive_like_that_of_maps_goes_through_the_data_stages_by_a_mirror(t
     assert source.shape == (600, 1200, 3)
     assert np.array_equal(aerial, source[:, :600])
     assert np.array_equal(drawn, source[:, 600:])
-    # the next command need not repeat where the archive came from
+    # the next command does not have to repeat the address of the archive
     assert planned(tmp_path, "data/maps/val.mindrecord", "--config", counts) == {}
 
 
-def test_images_may_be_called_like_anything_that_predict_writes(tmp_path):
+def test_images_may_be_named_like_files_that_predict_writes(tmp_path):
     names = ["grid", ".", "index", "facts", "input", "target", "prediction", "-n", "a b", "é;$(x)&'"]
     draw_pairs(tmp_path / "own", train=2, val=len(names))
     for number, name in enumerate(names, 1):
@@ -211,11 +211,11 @@ def test_images_may_be_called_like_anything_that_predict_writes(tmp_path):
     ("added", "says"),
     [
         (b"# caf\xe9\n", "is not UTF-8 (byte "),
-        (b"seeds: &own [*own]\n", "a part of it holds itself"),
+        (b"seeds: &own [*own]\n", "a part of it contains itself"),
         (b"comparisons: {a: [\n", "is not YAML: "),
     ],
 )
-def test_a_config_file_that_cannot_be_read_is_one_line(tmp_path, added, says):
+def test_unreadable_config_file_gives_one_line(tmp_path, added, says):
     checkout = copy_checkout(tmp_path / "copy")
     with open(checkout / "config.yaml", "ab") as file:
         file.write(added)
