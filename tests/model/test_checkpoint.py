@@ -91,8 +91,8 @@ def repeat(checkpoint):
         (give_type("Float16"), f"no float32 {FIRST}"),
         (give_type("nonsense"), f"no float32 {FIRST}"),
         (spoil, f"NaN or infinite values in {FIRST}"),
-        (repeat, f"{FIRST} is there twice"),
-        (lambda checkpoint: checkpoint.ClearField("value"), "no float32 parameters in it"),
+        (repeat, f"contains {FIRST} twice"),
+        (lambda checkpoint: checkpoint.ClearField("value"), "contains no float32 parameters"),
     ],
     ids=[
         "longer",
@@ -170,7 +170,7 @@ def test_mindspores_own_checksum_is_read_and_compared(saved, tmp_path):
     content = bytearray(theirs.read_bytes())
     content[200] ^= 1
     theirs.write_bytes(content)
-    assert "not a sound MindSpore checkpoint" in error_of(theirs)
+    assert "not a valid MindSpore checkpoint" in error_of(theirs)
 
 
 def test_a_checkpoint_copied_without_its_checksum_is_taken_as_it_is(saved):

@@ -219,4 +219,4 @@ def test_workers_are_killed_only_after_the_time_they_have_to_stop(tmp_path, allo
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 128 + signal.SIGTERM, done.stderr
     assert len(list(tmp_path.glob("*.finished"))) == through
-    assert ("the state saved last is kept" in done.stderr) == (through == 0)
+    assert ("the last saved state is kept" in done.stderr) == (through == 0)
