@@ -16,7 +16,7 @@ from pix2pix.model.device import check_device, select_device
 from pix2pix.model.memory import check_memory, training_memory
 from pix2pix.system.errors import InputError
 from pix2pix.system.program import run
-from pix2pix.training.folders import Folders, placed, serve
+from pix2pix.training.folders import Folders, chosen_folders, copy_snapshots
 from pix2pix.training.loop import train
 from pix2pix.training.state import fingerprint
 
@@ -41,9 +41,10 @@ def main() -> None:
     work = partial(start, settings, where, arguments.records, arguments.held_out)
     if is_worker() or own_part(where):
         sys.exit(work(folders))
-    mark = cache(partial(fingerprint, settings, arguments.records, arguments.held_out, where.device_num))
-    with placed(folders, settings, mark) as chosen:
-        if chosen == folders or not serve(folders, settings, mark):
+    data = arguments.records, arguments.held_out
+    compute_fingerprint = cache(partial(fingerprint, settings, *data, where.device_num))
+    with chosen_folders(folders, settings, compute_fingerprint) as chosen:
+        if chosen == folders or not copy_snapshots(folders, settings, compute_fingerprint):
             sys.exit(work(chosen))
 
 

@@ -107,9 +107,9 @@ def test_the_loaded_network_gives_the_same_output_under_any_prefix(tmp_path, pre
         (lambda good: good[:-3], {}, "not a valid MindSpore checkpoint (truncated, damaged, or"),
         (lambda good: b"PK\x03\x04" + bytes(500), {}, "not a valid MindSpore checkpoint"),
         (lambda good: good, {"g_ngf": 8}, "model.model.0.weight is 4x3x4x4, not 8x3x4x4"),
-        (lambda good: good, {"g_layers": 4}, "were g_layers and norm the same when it was trained?"),
+        (lambda good: good, {"g_layers": 4}, "was it trained with the same g_layers and norm?"),
     ],
-    ids=["truncated", "last bytes missing", "no checkpoint", "other widths", "other depth"],
+    ids=["truncated", "last bytes missing", "not a checkpoint", "other widths", "other depth"],
 )
 def test_a_checkpoint_that_does_not_fit_is_one_clear_line(tmp_path, content, change, says):
     write_published(tmp_path / "good.ckpt", SMALL)
