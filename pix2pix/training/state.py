@@ -100,7 +100,7 @@ def save_state(folder: Path, parameters: dict[str, ms.Parameter], position: Posi
                 (folder / NEWEST).replace(folder / PREVIOUS)
     except (SafetensorError, OSError) as error:
         raise InputError(
-            f"{folder / NEWEST}: cannot be written ({error}); the previous state is kept: free disk space and restart"
+            f"{folder / NEWEST}: cannot be written ({error}); the previous state is kept: make room and start again"
         ) from None
 
 

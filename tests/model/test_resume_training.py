@@ -179,7 +179,7 @@ def test_two_processes_do_not_train_in_one_folder(data, tmp_path):
     first.kill()
     first.communicate()
     assert second.returncode == 1
-    assert f"another process trains here (process {first.pid} on" in second.stdout
+    assert f"another process is training here (process {first.pid} on" in second.stdout
     assert "Traceback" not in second.stdout
 
 
