@@ -15,7 +15,8 @@ check: lint
 
 # everything but the cluster
 test: check
-	pytest --numprocesses $(CORES) --dist loadgroup --durations 10 tests/model tests/workflow
+	pytest --numprocesses $(CORES) --dist worksteal --durations 10 tests/model tests/workflow
+	pytest --durations 5 tests/distributed
 
 # on a Slurm cluster that it starts on this machine; needs root on Debian, and installs Debian's slurm
 test-slurm: .venv/installed

@@ -1,6 +1,6 @@
-"""Train the generator and the discriminator of one run, or go on where it was left.
+"""Train the generator and the discriminator of a run, or resume an interrupted training.
 
-With --device_num above 1 this program starts itself so many times, as workers that train side by side.
+With --device_num above 1 this program starts that many copies of itself as parallel workers.
 """
 
 import argparse
@@ -25,10 +25,10 @@ def main() -> None:
     """Parse the flags and train."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("records", nargs="+", type=Path, help="MindRecord files of the training pairs")
-    parser.add_argument("--ckpt_dir", type=Path, required=True, help="where Generator_{epoch_num}.ckpt goes")
-    parser.add_argument("--train_fakeimg_dir", type=Path, required=True, help="where one image per epoch goes")
-    parser.add_argument("--loss_show_dir", type=Path, required=True, help="where the loss curves go")
-    parser.add_argument("--state_dir", type=Path, required=True, help="what an interrupted training resumes from")
+    parser.add_argument("--ckpt_dir", type=Path, required=True, help="folder for Generator_{epoch_num}.ckpt")
+    parser.add_argument("--train_fakeimg_dir", type=Path, required=True, help="folder for one image per epoch")
+    parser.add_argument("--loss_show_dir", type=Path, required=True, help="folder for the loss curves")
+    parser.add_argument("--state_dir", type=Path, required=True, help="folder for the state to resume training from")
     parser.add_argument("--held_out", nargs="*", default=[], type=Path, help="MindRecord files for --eval_epoch_freq")
     add_flags(parser, TrainSettings)
     add_flags(parser, WhereSettings)
@@ -37,21 +37,20 @@ def main() -> None:
     where = read_flags(arguments, WhereSettings)
     folders = Folders(arguments.ckpt_dir, arguments.train_fakeimg_dir, arguments.loss_show_dir, arguments.state_dir)
     if settings.eval_epoch_freq and not arguments.held_out:
-        raise InputError("--eval_epoch_freq: needs --held_out, the records to measure on")
+        raise InputError("--eval_epoch_freq: needs --held_out, the records to evaluate on")
     work = partial(start, settings, where, arguments.records, arguments.held_out)
     if is_worker() or own_part(where):
         sys.exit(work(folders))
-    data = arguments.records, arguments.held_out
-    compute_fingerprint = cache(partial(fingerprint, settings, *data, where.device_num))
-    with chosen_folders(folders, settings, compute_fingerprint) as chosen:
-        if chosen == folders or not copy_snapshots(folders, settings, compute_fingerprint):
+    own_fingerprint = cache(partial(fingerprint, settings, arguments.records, arguments.held_out, where.device_num))
+    with chosen_folders(folders, settings, own_fingerprint) as chosen:
+        if chosen == folders or not copy_snapshots(folders, settings, own_fingerprint):
             sys.exit(work(chosen))
 
 
 def start(
     settings: TrainSettings, where: WhereSettings, records: list[Path], held_out: list[Path], folders: Folders
 ) -> int:
-    """Train in `folders`, in this process or in workers that it starts; the status to end with."""
+    """Train in `folders`, in this process or in workers that it starts; return the exit status."""
     logs = folders.state / "workers"
     check_memory(training_memory(settings, where.device_target == "CPU"), where.device_num // where.nodes)
     if where.device_num > 1 and not is_worker():

@@ -60,28 +60,22 @@ def train(
     workers = workers or Workers()
     # the launcher holds the lock of the folder itself, but workers may briefly outlive a killed launcher
     with locked(folders.state / "workers", settings.epoch_num) if workers.first else nullcontext():
-        return Training(settings, where, files, folders, held_out, workers).run()
+        return Training(Trainer(settings, workers), where, files, folders, held_out).run()
 
 
 class Training:
     """One worker's share of a training: networks, data, and the position in epochs and steps."""
 
     def __init__(
-        self,
-        settings: TrainSettings,
-        where: WhereSettings,
-        files: list[Path],
-        folders: Folders,
-        held_out: list[Path],
-        workers: Workers,
+        self, trainer: Trainer, where: WhereSettings, files: list[Path], folders: Folders, held_out: list[Path]
     ):
-        self.settings, self.where, self.folders, self.workers = settings, where, folders, workers
-        self.files, self.held_out = files, held_out
+        self.trainer, self.settings, self.workers = trainer, trainer.settings, trainer.workers
+        self.where, self.files, self.folders, self.held_out = where, files, folders, held_out
         self.stop = StopRequest()
         self.pairs = count(files)
-        self.steps = steps_of_epoch(self.pairs, settings.batch_size, workers)
-        self.trainer = Trainer(settings, workers)
-        self.fingerprint = fingerprint(settings, files, held_out, workers.number) if workers.first else {}
+        self.steps = steps_of_epoch(self.pairs, self.settings.batch_size, self.workers)
+        first, number = self.workers.first, self.workers.number
+        self.fingerprint = fingerprint(self.settings, files, held_out, number) if first else {}
         self.position = self.begin()
 
     def begin(self) -> Position:

@@ -44,7 +44,7 @@ def records(tmp_path_factory) -> dict[str, Path]:
 def steps(tmp_path_factory, records) -> dict[str, list[list[dict[str, np.ndarray]]]]:
     """For each set of records and each of two workers, all that its steps read and changed."""
     folder = tmp_path_factory.mktemp("two")
-    program = [str(ROOT / "tests" / "two_workers.py"), SETTINGS.model_dump_json(), str(folder)]
+    program = [str(ROOT / "tests" / "distributed" / "two_workers.py"), SETTINGS.model_dump_json(), str(folder)]
     command = [*program, *map(str, records.values())]
     assert run_workers(command, 2, Node(0, 1, "127.0.0.1", free_port()), folder / "logs", 60) == 0
     return {

@@ -7,11 +7,12 @@ import mindspore as ms
 import numpy as np
 
 from pix2pix.config.settings import TrainSettings, WhereSettings
-from pix2pix.distributed.workers import join_workers, leave
+from pix2pix.data.records import count
+from pix2pix.distributed.workers import join_workers, leave, steps_of_epoch
 from pix2pix.model.device import check_device
 from pix2pix.system.progress import Progress
-from pix2pix.system.stopping import StopRequest
-from pix2pix.training.loop import Epoch, Folders, begin, count, steps_of_epoch, train_epoch
+from pix2pix.training.folders import Folders
+from pix2pix.training.loop import Training
 from pix2pix.training.state import Position
 from pix2pix.training.step import Trainer
 
@@ -40,14 +41,14 @@ def main() -> None:
         # workers that start from different weights must not stay different
         parameter.set_data(ms.Tensor(parameter.asnumpy() + np.float32(workers.rank)))
     folders = Folders(folder / "ckpt", folder / "fake_img", folder / "loss_show", folder / "state")
-    begin(trainer, folders, {}, 0)
-    for records in map(Path, sys.argv[3:]):
+    sets = [Path(records) for records in sys.argv[3:]]
+    training = Training(trainer, WhereSettings(), sets[:1], folders, [])
+    for records in sets:
+        training.files, training.pairs, training.position = [records], count([records]), Position()
+        training.steps = steps_of_epoch(training.pairs, settings.batch_size, workers)
         trainer.steps = []
         trainer.reset_losses()
-        pairs = count([records])
-        steps = steps_of_epoch(pairs, settings.batch_size, workers)
-        run = Epoch(trainer, settings, WhereSettings(), [records], [], folders, Position(), {}, pairs, steps)
-        train_epoch(run, Progress(disable=True), StopRequest())
+        training.train_epoch(Progress(disable=True))
         for number, step in enumerate(trainer.steps):
             np.savez(folder / f"{records.stem}_{workers.rank}_{number}.npz", **step)
     leave(folder / "logs", 0, workers)
