@@ -156,7 +156,7 @@ def everything(tmp_path_factory) -> Path:
     return work
 
 
-def test_everything_is_made_with_several_jobs_in_flight(everything):
+def test_all_targets_are_built_with_several_jobs_at_once(everything):
     for run in WHOLE:
         assert (everything / "results" / run / "predict" / "index.html").exists()
         assert (everything / "results" / run / "metrics.json").exists()
@@ -187,7 +187,7 @@ def test_downloads_run_on_the_submitting_machine(everything):
         ("evaluate", "npu", 1, "2000M", "00:30:00", None),
     ],
 )
-def test_a_job_asks_for_what_its_stage_needs(everything, rule, run, cpus, memory, limit, devices):
+def test_a_job_requests_the_resources_of_its_stage(everything, rule, run, cpus, memory, limit, devices):
     [job] = jobs(rule, run)
     assert (int(job["NumCPUs"]), job["TimeLimit"]) == (cpus, limit)
     assert f"mem={memory}" in job["TRES"]
@@ -235,7 +235,7 @@ def epochs_in(seconds: float, data: Path, work: Path) -> int:
     return round(seconds * 10 / (last - first))
 
 
-def test_a_training_cut_off_by_its_time_limit_ends_with_the_bytes_of_an_unbroken_one(tmp_path, records, monkeypatch):
+def test_a_training_stopped_by_its_time_limit_resumes_with_identical_results(tmp_path, records, monkeypatch):
     shutil.copytree(records, tmp_path / "data")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     # Slurm looks at time limits every half minute: the first attempt trains for 10 to 40 seconds

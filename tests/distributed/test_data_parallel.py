@@ -54,7 +54,7 @@ def steps(tmp_path_factory, records) -> dict[str, list[list[dict[str, np.ndarray
 
 
 @given(st.integers(1, 60), st.integers(1, 5), st.integers(1, 7))
-def test_an_epoch_shares_out_every_pair_once_and_evenly(pairs, batch_size, number):
+def test_an_epoch_distributes_every_pair_once_and_evenly(pairs, batch_size, number):
     read = []
     for step in range(steps_of_epoch(pairs, batch_size, Workers(number))):
         shares = [part_of_step(step, pairs, batch_size, Workers(number, rank)) for rank in range(number)]
@@ -68,7 +68,7 @@ def test_an_epoch_shares_out_every_pair_once_and_evenly(pairs, batch_size, numbe
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_an_epoch_reads_every_pair_exactly_once_between_the_workers(name, steps, records):
+def test_in_an_epoch_the_workers_read_every_pair_exactly_once(name, steps, records):
     plan = sample_epoch(PAIRS[name], 1, SETTINGS)
     alone = [(x[0], y[0]) for x, y in batches([records[name]], plan, [[n] for n in range(PAIRS[name])], SETTINGS)]
     read = [
@@ -82,7 +82,7 @@ def test_an_epoch_reads_every_pair_exactly_once_between_the_workers(name, steps,
     assert {x.tobytes() + y.tobytes() for x, y in read} == {x.tobytes() + y.tobytes() for x, y in alone}
 
 
-def test_both_workers_hold_the_same_weights_to_the_bit(steps):
+def test_both_workers_have_bit_identical_weights(steps):
     for first, second in zip(*steps["five"], strict=True):
         # moving statistics are each worker's own, and never used
         names = [name for name in first if name.startswith(("before/", "after/")) and ".moving_" not in name]
@@ -91,7 +91,7 @@ def test_both_workers_hold_the_same_weights_to_the_bit(steps):
 
 
 @pytest.mark.parametrize(("name", "step"), [("seven", 0), ("seven", 1), ("five", 1)])
-def test_a_step_takes_the_mean_of_the_pairs_gradients(name, step, steps):
+def test_a_step_uses_the_mean_gradient_of_all_pairs(name, step, steps):
     """The averaged gradient, read from Adam's first moment, against those that one process computes."""
     done = [worker[step] for worker in steps[name]]
     alone = [gradients_of(worker) for worker in done]
@@ -179,7 +179,7 @@ def worker_of(folder: Path, rank: int) -> psutil.Process:
     return worker
 
 
-def test_stopped_and_killed_workers_resume_and_end_with_the_same_bytes(tmp_path, long_run, uninterrupted):
+def test_stopped_and_killed_workers_resume_with_identical_results(tmp_path, long_run, uninterrupted):
     with training(tmp_path, long_run) as process:
         wait_for_epoch(tmp_path, 1, process)
         process.send_signal(signal.SIGTERM)
@@ -217,7 +217,7 @@ def test_stopped_and_killed_workers_resume_and_end_with_the_same_bytes(tmp_path,
 
 
 @pytest.mark.parametrize("more", [(), ("--nodes", "2", "--hosts", "localhost,localhost")])
-def test_fewer_epochs_are_trained_apart_by_all_workers(tmp_path, long_run, uninterrupted, more):
+def test_fewer_epochs_are_trained_separately_by_all_workers(tmp_path, long_run, uninterrupted, more):
     shutil.copytree(uninterrupted, tmp_path, dirs_exist_ok=True)
     state = (tmp_path / "state/state.safetensors").read_bytes()
     with training(tmp_path, long_run, "--epoch_num", "1", *more) as process:
@@ -228,7 +228,7 @@ def test_fewer_epochs_are_trained_apart_by_all_workers(tmp_path, long_run, unint
     assert [row["epoch"] for row in history(tmp_path)] == list("12345")
 
 
-def test_a_device_that_is_not_there_is_one_clear_line(tmp_path, long_run):
+def test_an_unavailable_device_gives_one_clear_line(tmp_path, long_run):
     with training(tmp_path, long_run, "--device_target", "GPU") as process:
         assert process.wait(timeout=60) == 1
     [line] = [line for line in output(tmp_path).splitlines() if line.strip()]

@@ -157,7 +157,7 @@ def made(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_killed_before_each_rename_a_stage_ends_with_the_same_bytes(stage, made, tmp_path):
+def test_a_stage_killed_before_any_rename_gives_identical_results(stage, made, tmp_path):
     whole = outputs(stage, made)
     for moment in itertools.count(1):
         done = run(stage, made, tmp_path, killed_at=moment)
@@ -172,7 +172,7 @@ def test_killed_before_each_rename_a_stage_ends_with_the_same_bytes(stage, made,
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_on_a_full_disk_a_stage_says_so_in_one_line_and_goes_on_when_there_is_room(stage, made, tmp_path):
+def test_on_a_full_disk_a_stage_fails_with_one_line_and_resumes_when_there_is_room(stage, made, tmp_path):
     whole = outputs(stage, made)
     with small_disk(tmp_path / "disk", 4096) as out:
         done = run(stage, made, out)
@@ -187,7 +187,7 @@ def test_on_a_full_disk_a_stage_says_so_in_one_line_and_goes_on_when_there_is_ro
 
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if STAGES[stage].damage])
-def test_a_damaged_input_is_named_in_one_line_and_nothing_is_made_of_it(stage, made, tmp_path):
+def test_a_damaged_input_is_named_in_one_line_and_gives_no_output(stage, made, tmp_path):
     shutil.copytree(made, tmp_path / "made")
     STAGES[stage].damage(tmp_path / "made")
     done = run(stage, tmp_path / "made", tmp_path / "out")

@@ -27,7 +27,7 @@ def value_and_gradients(layer: nn.Cell, x: np.ndarray, pull: np.ndarray) -> list
 @pytest.mark.parametrize("images", [1, 2, 5])
 @pytest.mark.parametrize("size", [1, 2, 8, 16, 20])
 @pytest.mark.parametrize("direction", ["down", "up"])
-def test_folded_convolutions_are_the_plain_ones(direction, size, images):
+def test_folded_convolutions_equal_plain_ones(direction, size, images):
     random = np.random.default_rng(size)
     if direction == "down":
         layer, plain = DownConvolution(3, 4, True), nn.Conv2d(3, 4, 4, 2, "pad", 1, has_bias=True)
@@ -49,7 +49,7 @@ def test_folded_convolutions_are_the_plain_ones(direction, size, images):
 # computed in tiles from 1024 pixels on: once the last tile is full, once two or one of its rows are used
 @pytest.mark.parametrize(("images", "size"), [(1, 8), (1, 32), (1, 34), (3, 33), (20, 9)])
 @pytest.mark.parametrize("bias", [True, False])
-def test_winograd_convolutions_are_the_plain_ones(images, size, bias):
+def test_winograd_convolutions_equal_plain_ones(images, size, bias):
     random = np.random.default_rng(size)
     layer, plain = WinogradConvolution(5, 7, bias), nn.Conv2d(5, 7, 4, 1, "pad", 1, has_bias=bias)
     for parameter, same in zip(layer.trainable_params(), plain.trainable_params(), strict=True):
@@ -63,14 +63,14 @@ def test_winograd_convolutions_are_the_plain_ones(images, size, bias):
         assert np.linalg.norm(ours - expected) < 5e-6 * np.linalg.norm(expected)
 
 
-def test_winograd_transforms_by_hand():
+def test_winograd_transforms_of_a_known_example():
     """The filter 1 10 100 1000 over 1 2 3 4 5 6."""
     outputs, taps, inputs = transforms()
     values = outputs @ ((taps @ [1, 10, 100, 1000]) * (inputs @ [1, 2, 3, 4, 5, 6]))
     np.testing.assert_allclose(values, [4321, 5432, 6543], rtol=1e-12)
 
 
-def test_an_odd_size_is_convolved_as_ever():
+def test_an_odd_size_is_convolved_without_folding():
     layer = DownConvolution(2, 3, False)
     x = np.random.default_rng(0).normal(size=(4, 2, 5, 5)).astype(np.float32)
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
@@ -79,7 +79,7 @@ def test_an_odd_size_is_convolved_as_ever():
     np.testing.assert_allclose(layer(ms.Tensor(x)).asnumpy(), expected, atol=1e-5 * np.abs(expected).max())
 
 
-def test_pure_normalisation_is_the_usual_one_and_leaves_its_moving_statistics():
+def test_pure_batch_norm_equals_batch_norm_without_moving_statistics():
     random = np.random.default_rng(0)
     layer, plain = PureBatchNorm(4), nn.BatchNorm2d(4, use_batch_statistics=True)
     for name in ("gamma", "beta"):

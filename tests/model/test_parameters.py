@@ -60,7 +60,7 @@ def test_loss_weights(base):
         assert losses[1] == pytest.approx(weights["lambda_gan"] * gan + weights["lambda_l1"] * l1, rel=1e-5)
 
 
-def test_adam_moves_by_lr_at_first_and_by_its_betas_later(base):
+def test_the_first_adam_step_is_lr_and_later_ones_depend_on_betas(base):
     before = Trainer(settings()).generator.model.model[0].weight.asnumpy()
     for lr in (0.0002, 0.01):
         after = one_step({"lr": lr})[1].generator.model.model[0].weight.asnumpy()
@@ -102,7 +102,7 @@ def test_learning_rate_is_constant_then_falls_to_zero():
         ({"init_type": "constant"}, False),
     ],
 )
-def test_what_shapes_the_generators_output(changes, same):
+def test_settings_that_affect_the_output_of_the_generator(changes, same):
     assert np.array_equal(generated(), generated(**changes)) == same
 
 
@@ -137,7 +137,7 @@ def test_initial_weights():
 
 
 @pytest.mark.parametrize(("d_layers", "patch"), [(0, 1), (1, 16), (3, 70), (5, 286)])
-def test_a_patch_of_the_discriminator_sees_as_many_pixels_as_the_paper_says(d_layers, patch):
+def test_the_patch_size_of_the_discriminator_is_that_of_the_paper(d_layers, patch):
     size = 320 if patch > 70 else 128
     sizes = {"load_size": size, "train_pic_size": size}
     chosen = settings(
@@ -187,7 +187,7 @@ def records(tmp_path_factory):
 
 
 @pytest.mark.parametrize("changes", [{}, {"direction": "BtoA"}, {"jitter": False}, {"flip": False}, {"load_size": 32}])
-def test_crop_flip_and_direction_are_those_of_pillow_pixel_by_pixel(records, changes):
+def test_crop_flip_and_direction_match_pillow_pixel_by_pixel(records, changes):
     files, record = records
     chosen = settings(**changes)
     plan = sample_epoch(len(files), 3, chosen)
@@ -210,7 +210,7 @@ def test_crop_flip_and_direction_are_those_of_pillow_pixel_by_pixel(records, cha
             assert np.abs(array - (np.asarray(half).transpose(2, 0, 1) / 127.5 - 1)).max() < 1e-6
 
 
-def test_order_crops_and_flips_are_a_function_of_seed_and_epoch():
+def test_order_crops_and_flips_depend_only_on_seed_and_epoch():
     plans = {key: sample_epoch(500, key[1], settings(seed=key[0])) for key in ((0, 1), (0, 2), (1, 1))}
     again = sample_epoch(500, 1, settings())
     assert np.array_equal(plans[0, 1].order, again.order)

@@ -133,12 +133,12 @@ def differences(found: dict, case: str) -> list[str]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_losses_gradients_updates_and_outputs_of_three_steps_are_those_of_the_record(case):
+def test_losses_gradients_updates_and_outputs_of_three_steps_match_the_record(case):
     assert differences(measured(case), case) == []
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_gradient_wrong_by_a_thousandth_in_any_one_layer_is_noticed(case):
+def test_a_gradient_error_of_a_thousandth_in_any_layer_is_detected(case):
     found = measured(case)
     for key in found["moments"][0].keys() - vanishing(case):
         wrong = found["moments"][0] | {key: found["moments"][0][key] * 1.001}
@@ -146,20 +146,20 @@ def test_a_gradient_wrong_by_a_thousandth_in_any_one_layer_is_noticed(case):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_only_what_instance_norm_takes_away_has_no_gradient(case):
+def test_only_biases_before_instance_norm_have_no_gradient(case):
     ignored = vanishing(case)
     assert bool(ignored) == (CASES[case].get("norm") == "instance")
     assert all(key.endswith("bias") for key in ignored)
 
 
-def test_the_other_order_of_the_updates_is_noticed():
+def test_the_other_update_order_is_detected():
     case = "batch of 2, alternating"
     found = differences(measured(case, update_order="simultaneous"), case)
     assert {"losses", "moments/0/generator/model.model.0.weight"} <= set(found)
     assert not any(name.startswith("moments/0/discriminator") for name in found)
 
 
-def test_names_and_shapes_at_full_size_are_those_of_published_checkpoints():
+def test_names_and_shapes_at_full_size_match_published_checkpoints():
     wanted = json.loads((RECORD / "full_size_parameters.json").read_text())
     networks = {"generator": Generator(TrainSettings(), 256), "discriminator": Discriminator(TrainSettings())}
     for name, network in networks.items():

@@ -81,7 +81,7 @@ def same(epoch: int, work: Path, other: Path) -> bool:
     )
 
 
-def test_fewer_epochs_are_served_from_the_snapshot_of_a_longer_training(work, alone):
+def test_fewer_epochs_are_copied_from_the_snapshot_of_a_longer_training(work, alone):
     before = contents(work)
     log = ask(work, checkpoint(2))
     assert "Generator_2.ckpt: kept in results/own/snapshots and copied" in log
@@ -92,7 +92,7 @@ def test_fewer_epochs_are_served_from_the_snapshot_of_a_longer_training(work, al
     assert (work / RESULTS / "epochs/2/history.csv").read_text().splitlines() == rows[:3]
 
 
-def test_fewer_epochs_without_a_snapshot_are_trained_apart(work, alone):
+def test_fewer_epochs_without_a_snapshot_are_trained_separately(work, alone):
     before = contents(work)
     ask(work, checkpoint(3))
     assert same(3, work, alone)
@@ -102,7 +102,7 @@ def test_fewer_epochs_without_a_snapshot_are_trained_apart(work, alone):
     assert "state.safetensors: resumed at epoch 5, step 0" in ask(work, checkpoint(5))
 
 
-def test_two_epochs_of_one_run_can_be_asked_for_together(data, alone, trained, tmp_path):
+def test_two_epochs_of_one_run_can_be_requested_together(data, alone, trained, tmp_path):
     work = shutil.copytree(data, tmp_path / "work")
     log = ask(work, checkpoint(3), checkpoint(EPOCHS), "--cores", "4")
     assert "error:" not in log
@@ -117,7 +117,7 @@ def flags(work: Path, *changes: str) -> list[str]:
     return [work / "data/own/train.mindrecord", *places, *as_flags(settings), "--save_epoch_freq=2", *changes]
 
 
-def test_another_rate_moves_the_earlier_training_aside_whole_and_says_so_in_a_line(work, trained):
+def test_another_learning_rate_moves_the_earlier_training_aside_and_logs_one_line(work, trained):
     before = contents(work)
     log = script("train", *flags(work, "--lr=0.001")).stdout
     [line] = [line for line in log.splitlines() if "is kept in" in line]
@@ -139,7 +139,7 @@ def test_another_rate_moves_the_earlier_training_aside_whole_and_says_so_in_a_li
     assert sorted(path.name for path in (work / RESULTS / "earlier").iterdir()) == ["1", "2"]
 
 
-def test_a_state_that_is_damaged_is_moved_aside_too(work):
+def test_a_damaged_state_is_moved_aside_too(work):
     for name in ("state", "previous"):
         (work / RESULTS / f"state/{name}.safetensors").write_bytes(b"damaged")
     log = script("train", *flags(work)).stdout
@@ -148,7 +148,7 @@ def test_a_state_that_is_damaged_is_moved_aside_too(work):
     assert (work / RESULTS / "earlier/1/fake_img/epoch_0004.png").exists()
 
 
-def test_a_snapshot_that_could_not_be_written_is_made_by_the_next_start(data, alone, tmp_path):
+def test_a_snapshot_that_could_not_be_written_is_written_by_the_next_start(data, alone, tmp_path):
     work = shutil.copytree(data, tmp_path / "work")
     assert script("train", *flags(work, "--epoch_num=1")).returncode == 0
     obstacle = work / RESULTS / "snapshots"
@@ -162,7 +162,7 @@ def test_a_snapshot_that_could_not_be_written_is_made_by_the_next_start(data, al
         assert (obstacle / f"{network}_2.ckpt").read_bytes() == (alone / checkpoint(2, network)).read_bytes()
 
 
-def test_a_signal_saves_no_state_whose_loss_is_not_finite(data, tmp_path):
+def test_a_signal_saves_no_state_with_a_loss_that_is_not_finite(data, tmp_path):
     work = shutil.copytree(data, tmp_path / "work")
     saved = work / RESULTS / "state/state.safetensors"
     # the first one ends after a step, whose loss was finite; its update left nothing that is of use

@@ -87,7 +87,7 @@ KILLED_WHEN = {
 
 
 @pytest.mark.parametrize("moment", KILLED_WHEN)
-def test_killed_training_ends_with_the_bytes_of_an_unbroken_one(data, unbroken, tmp_path, moment):
+def test_a_killed_training_resumes_with_identical_results(data, unbroken, tmp_path, moment):
     work = copy(data, tmp_path)
     arguments = [
         "--snakefile",
@@ -114,7 +114,7 @@ def test_killed_training_ends_with_the_bytes_of_an_unbroken_one(data, unbroken, 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_and_stops_and_the_same_command_resumes(data, unbroken, tmp_path, number):
+def test_a_signal_saves_the_state_and_the_same_command_resumes(data, unbroken, tmp_path, number):
     work = copy(data, tmp_path)
     first = start_training(work)
     wait_until(lambda: rows(work) >= 1)
@@ -128,7 +128,7 @@ def test_a_signal_saves_and_stops_and_the_same_command_resumes(data, unbroken, t
     assert (work / FINAL).read_bytes() == unbroken
 
 
-def test_a_damaged_state_is_said_and_the_one_before_it_is_used(data, unbroken, tmp_path):
+def test_a_damaged_state_is_reported_and_the_previous_one_is_used(data, unbroken, tmp_path):
     work = copy(data, tmp_path)
     first = start_training(work)
     wait_until(lambda: rows(work) >= 1)
@@ -143,7 +143,7 @@ def test_a_damaged_state_is_said_and_the_one_before_it_is_used(data, unbroken, t
     assert (work / FINAL).read_bytes() == unbroken
 
 
-def test_another_rate_in_between_starts_afresh_and_says_so(data, unbroken, tmp_path):
+def test_another_learning_rate_starts_over_and_is_reported(data, unbroken, tmp_path):
     work = copy(data, tmp_path)
     first = start_training(work, "--lr=0.01")
     wait_until(lambda: (work / STATE).exists())
@@ -154,7 +154,7 @@ def test_another_rate_in_between_starts_afresh_and_says_so(data, unbroken, tmp_p
     assert (work / FINAL).read_bytes() == unbroken
 
 
-def test_more_epochs_go_on_from_the_finished_state(data, unbroken, tmp_path):
+def test_more_epochs_resume_from_the_finished_state(data, unbroken, tmp_path):
     work = copy(data, tmp_path)
     assert train(work, "--epoch_num=2").returncode == 0
     log = train(work).stdout
@@ -162,7 +162,7 @@ def test_more_epochs_go_on_from_the_finished_state(data, unbroken, tmp_path):
     assert (work / FINAL).read_bytes() == unbroken
 
 
-def test_another_schedule_for_epochs_that_are_past_starts_afresh(data, tmp_path):
+def test_another_schedule_for_past_epochs_starts_over(data, tmp_path):
     work = copy(data, tmp_path)
     assert train(work).returncode == 0
     log = train(work, "--epoch_num=4", "--n_epochs=1", "--n_epochs_decay=3").stdout
