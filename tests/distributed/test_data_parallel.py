@@ -1,4 +1,4 @@
-"""Training on several workers: what each reads, what they agree on, and how they end."""
+"""Training with several workers: what each reads, what they exchange, and how they end."""
 
 import csv
 import shutil
@@ -42,7 +42,7 @@ def records(tmp_path_factory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def steps(tmp_path_factory, records) -> dict[str, list[list[dict[str, np.ndarray]]]]:
-    """For each set of records and each of two workers, all that its steps read and changed."""
+    """For each set of records and each of two workers, everything that its steps read and changed."""
     folder = tmp_path_factory.mktemp("two")
     program = [str(ROOT / "tests" / "distributed" / "two_workers.py"), SETTINGS.model_dump_json(), str(folder)]
     command = [*program, *map(str, records.values())]
@@ -84,7 +84,7 @@ def test_in_an_epoch_the_workers_read_every_pair_exactly_once(name, steps, recor
 
 def test_both_workers_have_bit_identical_weights(steps):
     for first, second in zip(*steps["five"], strict=True):
-        # moving statistics are each worker's own, and never used
+        # moving statistics differ between workers and are never used
         names = [name for name in first if name.startswith(("before/", "after/")) and ".moving_" not in name]
         assert len(names) > 40
         assert [name for name in names if first[name].tobytes() != second[name].tobytes()] == []
@@ -92,7 +92,7 @@ def test_both_workers_have_bit_identical_weights(steps):
 
 @pytest.mark.parametrize(("name", "step"), [("seven", 0), ("seven", 1), ("five", 1)])
 def test_a_step_uses_the_mean_gradient_of_all_pairs(name, step, steps):
-    """The averaged gradient, read from Adam's first moment, against those that one process computes."""
+    """Compare the averaged gradient, derived from Adam's first moment, with those computed by one process."""
     done = [worker[step] for worker in steps[name]]
     alone = [gradients_of(worker) for worker in done]
     assert sum(worker["weight"] for worker in done) == pytest.approx(1)
@@ -105,14 +105,14 @@ def test_a_step_uses_the_mean_gradient_of_all_pairs(name, step, steps):
 
 
 def gradients(step: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """m = beta1 m + (1 - beta1) g, solved for g, in float64."""
+    """Solve m = beta1 m + (1 - beta1) g for g, in float64."""
     moments = [name.removeprefix("after/") for name in step if name.startswith(("after/adam_g.m", "after/adam_d.m"))]
     before, after = ({n: step[f"{when}/{n}"].astype(np.float64) for n in moments} for when in ("before", "after"))
     return {name: (after[name] - SETTINGS.beta1 * before[name]) / (1 - SETTINGS.beta1) for name in moments}
 
 
 def gradients_of(step: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What one process takes for gradients on the pairs of one worker, from the same weights."""
+    """The gradients that one process computes from the pairs of one worker with the same weights."""
     trainer = Trainer(SETTINGS)
     for name, parameter in trainer.parameters().items():
         parameter.set_data(ms.Tensor(step[f"before/{name}"]))
@@ -131,7 +131,7 @@ def long_run(records) -> list[str]:
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory, long_run) -> Path:
     folder = tmp_path_factory.mktemp("uninterrupted")
-    # two nodes of one worker each, both this machine
+    # two nodes with one worker each, both on this machine
     with training(folder, long_run, "--nodes", "2", "--hosts", "localhost,localhost") as process:
         assert process.wait(timeout=300) == 0, output(folder)
     return folder

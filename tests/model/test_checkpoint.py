@@ -1,4 +1,4 @@
-"""A checkpoint is checked before a byte of it is used: names, shapes, types, lengths, values, checksum."""
+"""Checkpoints are validated before use: names, shapes, types, lengths, values, checksum."""
 
 import shutil
 
@@ -33,7 +33,7 @@ def error_of(path) -> str:
 
 
 def changed(path, change) -> object:
-    """A checkpoint beside `path` whose content `change` has altered; nothing tells its checksum."""
+    """A checkpoint beside `path` with its content altered by `change`, and without a checksum file."""
     checkpoint = Checkpoint()
     checkpoint.ParseFromString(path.read_bytes())
     change(checkpoint)
@@ -69,7 +69,7 @@ def give_type(name):
     return change
 
 
-def spoil(checkpoint):
+def fill_with_nan(checkpoint):
     for value in checkpoint.value:
         value.tensor.tensor_content = np.full(len(value.tensor.tensor_content) // 4, np.nan, "<f4").tobytes()
 
@@ -90,7 +90,7 @@ def repeat(checkpoint):
         (give_type("Int8"), f"no float32 {FIRST}"),
         (give_type("Float16"), f"no float32 {FIRST}"),
         (give_type("nonsense"), f"no float32 {FIRST}"),
-        (spoil, f"NaN or infinite values in {FIRST}"),
+        (fill_with_nan, f"NaN or infinite values in {FIRST}"),
         (repeat, f"contains {FIRST} twice"),
         (lambda checkpoint: checkpoint.ClearField("value"), "contains no float32 parameters"),
     ],

@@ -1,4 +1,4 @@
-"""Layers that are written for speed give what the plain ones give."""
+"""Layers optimised for speed compute the same as the plain ones."""
 
 import mindspore as ms
 import numpy as np
@@ -10,20 +10,20 @@ from pix2pix.model.winograd import WinogradConvolution, transforms
 
 
 def value_and_gradients(layer: nn.Cell, x: np.ndarray, pull: np.ndarray) -> list[np.ndarray]:
-    """The layer's value, and the gradients of its sum weighted by `pull` by x and by each parameter."""
+    """The layer's output, and the gradients of its sum weighted by `pull` with respect to x and each parameter."""
 
     def weighted(x, pull):
         value = layer(x)
         return (value * pull).sum(), value
 
     graph = ms.jit(ms.value_and_grad(weighted, 0, layer.trainable_params(), has_aux=True))
-    # twice: the gradient of ops.pad gives the first call's values ever after
+    # twice: the gradient of ops.pad keeps returning the values of the first call
     graph(ms.Tensor(-x), ms.Tensor(2 * pull))
     (_, value), (by_x, by_parameters) = graph(ms.Tensor(x), ms.Tensor(pull))
     return [array.asnumpy() for array in (value, by_x, *by_parameters)]
 
 
-# 16 pixels of one image, and small images of several, are folded into one; the rest is not
+# one image of size 16, and batches of small images, are folded into one image; others are not
 @pytest.mark.parametrize("images", [1, 2, 5])
 @pytest.mark.parametrize("size", [1, 2, 8, 16, 20])
 @pytest.mark.parametrize("direction", ["down", "up"])
@@ -46,7 +46,7 @@ def test_folded_convolutions_equal_plain_ones(direction, size, images):
         np.testing.assert_allclose(ours, expected, atol=1e-5 * np.abs(expected).max())
 
 
-# computed in tiles from 1024 pixels on: once the last tile is full, once two or one of its rows are used
+# computed in tiles from 1024 pixels on: with a full last tile, and with two or one of its rows in use
 @pytest.mark.parametrize(("images", "size"), [(1, 8), (1, 32), (1, 34), (3, 33), (20, 9)])
 @pytest.mark.parametrize("bias", [True, False])
 def test_winograd_convolutions_equal_plain_ones(images, size, bias):

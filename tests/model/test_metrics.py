@@ -1,4 +1,4 @@
-"""Metrics agree with hand-computed cases and with scikit-image; what is missing is an error, not a smaller n."""
+"""Metrics agree with known cases and with scikit-image; a missing image is an error and does not reduce n."""
 
 import csv
 import io
@@ -89,10 +89,10 @@ def test_a_known_confusion_matrix():
     target = np.array([[road] * 4 + [sky] * 4 + [car] * 2 + [void] * 2], np.uint8)
     found = np.array([[road] * 3 + [sky] + [sky] * 2 + [void] * 2 + [car] * 2 + [road, sky]], np.uint8)
     scores = label_scores(confusion(found, target))
-    # of 10 evaluated pixels 7 are right; road 3 of 4, sky 2 of 4, car 2 of 2
+    # 7 of 10 evaluated pixels are correct; road 3 of 4, sky 2 of 4, car 2 of 2
     assert scores["pixel_accuracy"] == pytest.approx(0.7)
     assert scores["class_accuracy"] == pytest.approx((3 / 4 + 2 / 4 + 2 / 2) / 3)
-    # unions: road 4, sky 5 (one road was taken for sky), car 2; what was predicted on void counts nowhere
+    # unions: road 4, sky 5 (one road pixel was predicted as sky), car 2; predictions on void are not counted
     assert scores["class_iou"] == pytest.approx((3 / 4 + 2 / 5 + 2 / 2) / 3)
 
 
@@ -204,7 +204,7 @@ def test_a_size_below_the_ssim_window_is_rejected_before_prediction(size):
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory) -> Path:
-    """Records and predictions that are the very targets, but for one that is 10 levels brighter."""
+    """Records, and predictions identical to the targets, except for one that is 10 levels brighter."""
     folder = tmp_path_factory.mktemp("measured")
     draw_pairs(folder / "pairs", train=1, val=3)
     assert script("mindrecord", folder / "pairs", folder / "val.mindrecord", "--split", "val").returncode == 0

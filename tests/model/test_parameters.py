@@ -1,4 +1,4 @@
-"""Each parameter of networks, losses, optimizer and loader does what its description says."""
+"""Each parameter of networks, losses, optimizer and loader does what its description states."""
 
 import io
 
@@ -28,7 +28,7 @@ def pair(channels=(3, 3), size=32):
 
 
 def one_step(changes: dict, steps: int = 1) -> tuple[np.ndarray, Trainer]:
-    """Losses of the last step and the trainer after it; lr comes from the settings."""
+    """The losses of the last step and the trainer after it; lr is taken from the settings."""
     chosen = settings(**changes)
     trainer = Trainer(chosen)
     x, y = pair((chosen.g_in_planes, chosen.g_out_planes))
@@ -143,7 +143,7 @@ def test_the_patch_size_of_the_discriminator_is_that_of_the_paper(d_layers, patc
     chosen = settings(
         d_layers=d_layers, d_ndf=2, norm="instance", init_type="constant", init_gain=0.1, alpha=1.0, **sizes
     )
-    # without normalisation a logit depends on its patch alone: measured by the gradient of the middle logit
+    # without normalisation, a logit depends only on its patch: measured by the gradient of the middle logit
     discriminator = Discriminator(chosen)
     initialise(discriminator, chosen)
     layers = [layer for layer in discriminator.cells_and_names() if isinstance(layer[1], ms.nn.Conv2d | PatchLogits)]
@@ -153,10 +153,10 @@ def test_the_patch_size_of_the_discriminator_is_that_of_the_paper(d_layers, patc
         logits = convolutions(x)
         return logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2]
 
-    # compiled, as everywhere: outside a graph this MindSpore does not get along with numpy 2
+    # compiled, as everywhere: outside a graph, this MindSpore version does not work with numpy 2
     seen = ms.jit(ms.grad(middle))(ms.Tensor(np.zeros((1, 6, size, size), np.float32))).asnumpy()
     seen = np.abs(seen).sum((0, 1, 3))
-    # of pixels beside the patch the convolution in tiles leaves rounding errors
+    # outside the patch, the convolution in tiles leaves rounding errors
     rows = np.flatnonzero(seen > 1e-5 * seen.max())
     assert rows[-1] - rows[0] + 1 == patch
 

@@ -1,4 +1,4 @@
-"""MindRecord files that are damaged, exchanged, missing or none at all: one line, whatever reads them."""
+"""MindRecord files that are damaged, swapped, missing or of another format give one line with every reader."""
 
 import shutil
 import signal
@@ -22,7 +22,7 @@ SETTINGS = TrainSettings(load_size=36, train_pic_size=32, g_layers=3)
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """A folder with train.mindrecord and val.mindrecord, of three pairs each."""
+    """A folder with train.mindrecord and val.mindrecord, with three pairs each."""
     folder = tmp_path_factory.mktemp("records")
     make_folder(folder / "pairs", {f"{split}/{n}.png": noise_image() for split in ("train", "val") for n in range(3)})
     for split in ("train", "val"):
@@ -32,7 +32,7 @@ def written(tmp_path_factory):
 
 @pytest.fixture
 def copied(written, tmp_path):
-    """The same, to be spoilt."""
+    """A copy of it, to be damaged."""
     for file in written.glob("*.mindrecord*"):
         shutil.copy(file, tmp_path)
     return tmp_path / "train.mindrecord"
@@ -54,7 +54,7 @@ def exchange(path):
 
 
 def forge(path):
-    """Let the index point behind the data."""
+    """Make the index point beyond the data."""
     with sqlite3.connect(f"{path}") as index:
         index.execute("UPDATE INDEXES SET PAGE_OFFSET_BLOB = 1000000000000")
 

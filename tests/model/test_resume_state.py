@@ -1,4 +1,4 @@
-"""The file that training resumes from: whatever is wrong with it, it is never taken for another state."""
+"""The saved state: whatever is wrong with the file, training never resumes from wrong values."""
 
 import json
 import signal
@@ -50,7 +50,7 @@ def own_fingerprint(tmp_path_factory) -> dict:
 
 @pytest.fixture
 def folder(tmp_path, parameters, own_fingerprint) -> Path:
-    """A folder of two states."""
+    """A folder with two states."""
     for position in (BEFORE, NOW):
         save_state(tmp_path, parameters, position, own_fingerprint)
     return tmp_path
@@ -85,7 +85,7 @@ def test_no_flipped_bit_in_the_header_or_data_changes_the_position(folder, param
 
 
 def write_header(path: Path, changes: dict[str, object], version: int) -> None:
-    """Give a state another header, whose checksum matches."""
+    """Replace the header of a state by another one with a matching checksum."""
     with safe_open(path, "numpy") as state:
         arrays = {name: state.get_tensor(name) for name in state.keys()}  # noqa: SIM118 (no mapping)
         texts = {name: json.loads(value) for name, value in state.metadata().items() if name != "checksum"}
@@ -155,7 +155,7 @@ def test_a_state_of_a_newer_version_is_not_read(folder, parameters, own_fingerpr
 
 def test_an_unreadable_state_is_an_error_and_not_a_reason_to_start_over(folder, parameters, own_fingerprint):
     (folder / NEWEST).unlink()
-    # the tests may run as root, to whom all is permitted
+    # tests may run as root, for whom permissions do not matter
     (folder / NEWEST).symlink_to(NEWEST)
     with pytest.raises(InputError, match=r"state\.safetensors: cannot be read \(.*\): make it readable"):
         resume(folder, parameters, SETTINGS, own_fingerprint, STEPS)

@@ -1,4 +1,4 @@
-"""Training that is killed, damaged or stopped, and begun again by the same command."""
+"""Trainings that are killed, damaged or stopped, and started again with the same command."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from conftest import ROOT, TINY_RUN, draw_pairs, script, snakemake
 EPOCHS = 3
 PAIRS = 24
 RUN = TINY_RUN | {"epoch_num": EPOCHS, "n_epochs": 2, "n_epochs_decay": 2, "batch_size": 1, "dropout": True}
-# dropout is there from 6 levels on
+# dropout requires at least 6 levels
 RUN |= {"g_layers": 6, "train_pic_size": 64, "val_pic_size": 64, "load_size": 68}
 FINAL = f"results/own/ckpt/Generator_{EPOCHS}.ckpt"
 STATE = "results/own/state/state.safetensors"
@@ -23,7 +23,7 @@ STATE = "results/own/state/state.safetensors"
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """A working folder with records, and the config that made them."""
+    """A working directory with records and their configuration."""
     work = tmp_path_factory.mktemp("data")
     draw_pairs(work / "own", train=PAIRS)
     # a state is saved after every step
@@ -35,7 +35,7 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def unbroken(data, tmp_path_factory) -> bytes:
-    """The final checkpoint of a training that nothing disturbed."""
+    """The final checkpoint of an uninterrupted training."""
     work = copy(data, tmp_path_factory.mktemp("unbroken"))
     assert train(work).returncode == 0
     return (work / FINAL).read_bytes()
@@ -121,7 +121,7 @@ def test_a_signal_saves_the_state_and_the_same_command_resumes(data, unbroken, t
     first.send_signal(number)
     log = first.communicate(timeout=30)[0]
     assert "state saved, the same command resumes" in log, log
-    # MindSpore's data engine passes an interrupt on as SIGTERM
+    # MindSpore's data engine forwards an interrupt as SIGTERM
     assert first.returncode in (128 + number, 128 + signal.SIGTERM)
     again = train(work)
     assert "resumed at epoch" in again.stdout
