@@ -50,7 +50,7 @@ class Folders:
         """The folder of separate trainings to other final epochs, with one subfolder each."""
         return self.state.parent / "epochs"
 
-    def apart(self, epochs: int) -> "Folders":
+    def separate(self, epochs: int) -> "Folders":
         """Separate folders for a training of `epochs` epochs beside a longer one; both share the checkpoint folder."""
         base = self.epochs / str(epochs)
         return Folders(self.ckpt, base / self.fakeimg.name, base / self.loss_show.name, base / self.state.name)
@@ -135,7 +135,7 @@ def chosen_folders(
                 if chosen != folders or other.epochs in (0, settings.epoch_num):
                     raise
                 if other.epochs > settings.epoch_num:
-                    chosen = folders.apart(settings.epoch_num)
+                    chosen = folders.separate(settings.epoch_num)
                     continue
                 if not waiting:
                     print(f"waiting, to continue from there: {other}", file=sys.stderr, flush=True)
@@ -145,7 +145,7 @@ def chosen_folders(
             if chosen != folders or not later_position(folders.state, settings, compute_fingerprint):
                 break
             lock.close()
-            chosen = folders.apart(settings.epoch_num)
+            chosen = folders.separate(settings.epoch_num)
         yield chosen
 
 
@@ -161,7 +161,7 @@ def copy_snapshots(folders: Folders, settings: TrainSettings, compute_fingerprin
     position = later_position(folders.state, settings, compute_fingerprint)
     if not position:
         return False
-    write_history(position.history[: settings.epoch_num], folders.apart(settings.epoch_num).history)
+    write_history(position.history[: settings.epoch_num], folders.separate(settings.epoch_num).history)
     for name in names:
         copy_checked(folders.snapshots / name, folders.ckpt / name)
         print(f"{folders.ckpt / name}: kept in {folders.snapshots} and copied", file=sys.stderr)

@@ -80,7 +80,7 @@ def repeat(checkpoint):
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "expected"),
     [
         (lengthen, f"{FIRST} has 4,000,768 bytes of data for the shape [4, 3, 4, 4]"),
         (shorten, f"{FIRST} has 764 bytes of data for the shape [4, 3, 4, 4]"),
@@ -108,9 +108,9 @@ def repeat(checkpoint):
         "empty",
     ],
 )
-def test_malformed_content_gives_one_line_and_is_never_loaded(saved, change, says):
+def test_malformed_content_gives_one_line_and_is_never_loaded(saved, change, expected):
     message = error_of(changed(saved[1], change))
-    assert says in message
+    assert expected in message
 
 
 def test_extra_parameters_of_any_kind_are_ignored(saved):

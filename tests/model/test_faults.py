@@ -195,9 +195,9 @@ def test_a_damaged_input_is_named_in_one_line_and_gives_no_output(stage, made, t
     assert outputs(stage, tmp_path / "out") == {}
 
 
-def assert_one_line(done: subprocess.CompletedProcess, says: str) -> None:
+def assert_one_line(done: subprocess.CompletedProcess, message: str) -> None:
     assert done.returncode == 1, done.stdout
     assert "Traceback" not in done.stdout, done.stdout
     lines = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
     assert 1 <= len(lines) <= 2, done.stdout  # one line for the mirror, and one for the file
-    assert says in "\n".join(lines), done.stdout
+    assert message in "\n".join(lines), done.stdout

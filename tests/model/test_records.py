@@ -74,8 +74,8 @@ DAMAGE = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_or_swapped_records_give_one_line(copied, damage):
-    spoil, ending, reason = DAMAGE[damage]
-    spoil(copied.with_name(copied.name + ending))
+    inflict, ending, reason = DAMAGE[damage]
+    inflict(copied.with_name(copied.name + ending))
     for read in (count, lambda files: next(whole_pairs(files, 32, "AtoB"))):
         with pytest.raises(InputError) as error:
             read([copied.with_name("val.mindrecord"), copied])
@@ -86,8 +86,8 @@ def test_damaged_or_swapped_records_give_one_line(copied, damage):
 @pytest.mark.parametrize("damage", ["another split's data", "cut data"])
 @pytest.mark.parametrize("program", ["train", "predict"])
 def test_the_programs_report_it_and_do_not_crash(copied, tmp_path, program, damage):
-    spoil, ending, reason = DAMAGE[damage]
-    spoil(copied.with_name(copied.name + ending))
+    inflict, ending, reason = DAMAGE[damage]
+    inflict(copied.with_name(copied.name + ending))
     names = {
         "train": ("ckpt_dir", "train_fakeimg_dir", "loss_show_dir", "state_dir"),
         "predict": ("ckpt", "predict_dir"),

@@ -73,9 +73,9 @@ def test_no_flipped_bit_in_the_header_or_data_changes_the_position(folder, param
     (folder / PREVIOUS).unlink()
     refused = 0
     for at in [*random.integers(0, header, 500), *random.integers(header, len(whole), 100)]:
-        spoilt = bytearray(whole)
-        spoilt[at] ^= 1 << int(random.integers(8))
-        (folder / NEWEST).write_bytes(spoilt)
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 << int(random.integers(8))
+        (folder / NEWEST).write_bytes(damaged)
         try:
             assert resume(folder, parameters, SETTINGS, own_fingerprint, STEPS) == NOW
         except UnusableStateError as reason:

@@ -24,7 +24,7 @@ def moments_of_steps(training: Training) -> list[torch.Tensor]:
     return result
 
 
-def unsteadiness(case: dict, seed: int) -> float:
+def sensitivity(case: dict, seed: int) -> float:
     """The largest relative change of the moments if the initial weights change by a few float32 rounding errors.
 
     It is large if an input of ReLU, LeakyReLU or |x| near 0 changes sign, or if normalisation divides by a
@@ -89,8 +89,8 @@ def main() -> None:
     for name, changes in CASES.items():
         case = DEFAULTS | changes
         # differences must be larger than float32 rounding errors
-        seed = min(range(SEEDS_TRIED), key=lambda seed, case=case: unsteadiness(case, seed))
-        print(f"{name}: seed {seed}, unsteadiness {unsteadiness(case, seed):.1e}", flush=True)
+        seed = min(range(SEEDS_TRIED), key=lambda seed, case=case: sensitivity(case, seed))
+        print(f"{name}: seed {seed}, sensitivity {sensitivity(case, seed):.1e}", flush=True)
         arrays |= {f"{name}/{key}": value for key, value in record_of(case, seed).items()}
     np.savez_compressed(HERE / "record.npz", **arrays)
     (HERE / "full_size_parameters.json").write_text(json.dumps(full_size_shapes(), indent=1) + "\n")
