@@ -15,7 +15,8 @@ check: lint
 
 # all tests except those on a cluster
 test: check
-	pytest --numprocesses $(CORES) --dist loadgroup --durations 10 tests/model tests/workflow
+	pytest --numprocesses $(CORES) --dist worksteal --durations 10 tests/model tests/workflow
+	pytest --durations 5 tests/distributed
 
 # starts a Slurm cluster on this machine; needs root on Debian, and installs Debian's Slurm
 test-slurm: .venv/installed

@@ -16,7 +16,7 @@ from pix2pix.model.device import check_device, select_device
 from pix2pix.model.memory import check_memory, training_memory
 from pix2pix.system.errors import InputError
 from pix2pix.system.program import run
-from pix2pix.training.folders import Folders, placed, serve
+from pix2pix.training.folders import Folders, chosen_folders, copy_snapshots
 from pix2pix.training.loop import train
 from pix2pix.training.state import fingerprint
 
@@ -42,8 +42,8 @@ def main() -> None:
     if is_worker() or own_part(where):
         sys.exit(work(folders))
     own_fingerprint = cache(partial(fingerprint, settings, arguments.records, arguments.held_out, where.device_num))
-    with placed(folders, settings, own_fingerprint) as chosen:
-        if chosen == folders or not serve(folders, settings, own_fingerprint):
+    with chosen_folders(folders, settings, own_fingerprint) as chosen:
+        if chosen == folders or not copy_snapshots(folders, settings, own_fingerprint):
             sys.exit(work(chosen))
 
 

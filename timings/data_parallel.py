@@ -1,10 +1,10 @@
-"""Images a second of one process with two threads against two workers of one thread each, at full size.
+"""Compare the speed of one process with two threads and of two workers with one thread each, at full size.
 
     python timings/data_parallel.py [--global_batch 8] [--rounds 5] [--steps 3]
 
-Both train the same networks on the same number of pairs a step: the process on all of them, each
-worker on half. Both are started once and then take turns, one waiting while the other works. Prints
-pairs a second (medians over the rounds) and the ratio workers / process (above 1: workers are faster).
+Both train the same networks on the same number of pairs per step: the process on all of them, each
+worker on half. Both are started once and then alternate, one waiting while the other works. Prints
+pairs per second (medians over the rounds) and the ratio workers / process (above 1: workers are faster).
 """
 
 import argparse
@@ -30,7 +30,7 @@ THREADS = "2"
 
 
 def work(side: str, folder: Path, global_batch: int, rounds: int, steps: int) -> None:
-    """What each process of a side does: wait for the side's turn, do the steps, write down how long they took."""
+    """Run one process of a side: wait for the side's turn, do the steps, write the seconds they took."""
     check_device("CPU")
     workers = join_workers()
     batch = global_batch // workers.number
@@ -53,7 +53,7 @@ def work(side: str, folder: Path, global_batch: int, rounds: int, steps: int) ->
 
 
 def take_turns(folder: Path, rounds: int, started: list[subprocess.Popen]) -> dict[str, list[float]]:
-    """Seconds of every round of both sides; the round in which they compile is left out."""
+    """Alternate between the sides and return the seconds of every round except the first, which compiles."""
     seconds = {side: [] for side in SIDES}
     for turn in range(-1, rounds):
         for side in SIDES:
@@ -69,11 +69,11 @@ def take_turns(folder: Path, rounds: int, started: list[subprocess.Popen]) -> di
 
 
 def main() -> None:
-    """Start both sides, let them take turns, print the ratio."""
+    """Start both sides, alternate between them, print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--global_batch", type=int, default=8, help="pairs a step, an even number (default: 8)")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each side (default: 5)")
-    parser.add_argument("--steps", type=int, default=3, help="steps a turn (default: 3)")
+    parser.add_argument("--global_batch", type=int, default=8, help="pairs per step, an even number (default: 8)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds per side (default: 5)")
+    parser.add_argument("--steps", type=int, default=3, help="steps per round (default: 3)")
     parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     numbers = arguments.global_batch, arguments.rounds, arguments.steps
@@ -100,7 +100,7 @@ def main() -> None:
         side: statistics.median(arguments.global_batch * arguments.steps / each for each in times)
         for side, times in seconds.items()
     }
-    print(f"{arguments.global_batch} pairs a step, load average {os.getloadavg()[0]:.1f}")
+    print(f"{arguments.global_batch} pairs per step, load average {os.getloadavg()[0]:.1f}")
     print(f"one process, two threads:     {rates['process']:.3f} pairs/s")
     print(f"two workers, one thread each: {rates['workers']:.3f} pairs/s")
     print(f"ratio workers / process: {rates['workers'] / rates['process']:.2f}")

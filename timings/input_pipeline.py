@@ -1,11 +1,11 @@
-"""Pairs a second from MindRecord to normalised batches, against a PyTorch DataLoader on the same images.
+"""Compare the speed of our input pipeline (MindRecord to normalised batches) with that of a PyTorch DataLoader.
 
     pip install torch==2.13.0
     python timings/input_pipeline.py data/facades/pairs/train data/facades/train.mindrecord
 
-The other side is a DataLoader with two workers that opens each image with PIL, halves, enlarges,
-crops and mirrors it and normalises in PyTorch, as pytorch-CycleGAN-and-pix2pix does it. The two
-alternate in one run; the ratio is of the medians (above 1: ours is faster).
+The DataLoader reads the same images with two workers. Like pytorch-CycleGAN-and-pix2pix, it opens, splits,
+resizes, crops and flips each image with PIL, and normalises it in PyTorch. The two alternate in one run.
+Prints pairs per second and the ratio of the medians (above 1: ours is faster).
 """
 
 import argparse
@@ -26,7 +26,7 @@ SETTINGS = TrainSettings()
 
 
 class Pairs(Dataset):
-    """A|B images on disk, augmented and normalised one half at a time."""
+    """A|B images on disk; each half is augmented and normalised separately."""
 
     def __init__(self, folder: Path):
         self.files = sorted(folder.iterdir())
@@ -54,7 +54,7 @@ class Pairs(Dataset):
 
 
 def rate_ours(record: Path, pairs: int, epoch: int) -> float:
-    """Pairs a second of pix2pix.data.loader over one epoch."""
+    """Pairs per second of pix2pix.data.loader over one epoch."""
     plan = sample_epoch(pairs, epoch, SETTINGS)
     start = time.perf_counter()
     for x, _ in batches([record], plan, [[i] for i in range(pairs)], SETTINGS):
@@ -63,7 +63,7 @@ def rate_ours(record: Path, pairs: int, epoch: int) -> float:
 
 
 def rate_torch(loader: DataLoader, pairs: int) -> float:
-    """Pairs a second of the DataLoader over one epoch; its workers are started before."""
+    """Pairs per second of the DataLoader over one epoch, not counting the start of its workers."""
     iterator = iter(loader)
     start = time.perf_counter()
     for _ in iterator:
@@ -72,11 +72,11 @@ def rate_torch(loader: DataLoader, pairs: int) -> float:
 
 
 def main() -> None:
-    """Alternate and print the ratio."""
+    """Alternate between the two and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="the split's images")
     parser.add_argument("record", type=Path, help="the same images as a MindRecord file")
-    parser.add_argument("--epochs", type=int, default=5, help="epochs of each side (default: 5)")
+    parser.add_argument("--epochs", type=int, default=5, help="epochs per side (default: 5)")
     arguments = parser.parse_args()
     dataset = Pairs(arguments.folder)
     loader = DataLoader(dataset, 1, shuffle=True, num_workers=2, persistent_workers=True)

@@ -1,14 +1,15 @@
-"""Does the training learn as well as the same networks in plain PyTorch?
+"""Compare the scores after training with the workflow and with the same networks in plain PyTorch.
 
     pip install torch==2.13.0
     python timings/learning.py FOLDER [--mirror file:///where/facades.tar.gz/is] [--seeds 1 2]
 
-Trains facades (BtoA, batch 1, 128 pixels, g_ngf = d_ndf = 32, 40 epochs, no dropout) with two seeds, by
-the workflow and in PyTorch from the same initial weights, on the same crops and flips in the same order
-and with the same learning rates, and measures L1, PSNR and SSIM on all of val every 5 epochs. Writes
-FOLDER/learning.csv, learning.png and learning.md. What was stopped goes on by the same command.
+Trains facades (BtoA, batch 1, 128 pixels, g_ngf = d_ndf = 32, 40 epochs, no dropout) with two seeds, with
+the workflow and in PyTorch. Both start from the same initial weights and use the same crops and flips in the
+same order and the same learning rates. Evaluates L1, PSNR and SSIM on all of val every 5 epochs and writes
+FOLDER/learning.csv, learning.png and learning.md. After an interruption, the same command resumes.
 
-Two hours on two cores; sooner with a seed on each (then once more without --seeds, for the results):
+This takes two hours on two cores. It is faster with one seed per core (then run it once more without --seeds
+to write the results):
 
     taskset -c 0 python timings/learning.py FOLDER --seeds 1 &
     taskset -c 1 python timings/learning.py FOLDER --seeds 2
@@ -56,7 +57,7 @@ SETTINGS = {
 
 
 def train_with_the_workflow(folder: Path, seed: int, mirror: str | None, threads: int) -> None:
-    """Run Snakemake; history.csv then has the scores."""
+    """Train with Snakemake; the scores are in history.csv."""
     run = SETTINGS | {"dataset": "facades", "val_pic_size": 128, "seed": seed}
     datasets = {"facades": {"mirrors": [mirror]}} if mirror else {}
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,12 +68,12 @@ def train_with_the_workflow(folder: Path, seed: int, mirror: str | None, threads
 
 
 def train_in_torch(folder: Path, seed: int) -> None:
-    """Train in PyTorch on the workflow's records, from where it was left; torch.csv has the scores."""
+    """Train in PyTorch on the workflow's records, resuming if interrupted; the scores are in torch.csv."""
     settings = TrainSettings(**SETTINGS, seed=seed, direction="BtoA")
     train, val = ([folder / "data" / "facades" / f"{split}.mindrecord"] for split in ("train", "val"))
-    pairs, left = count(train), folder / "torch.pt"
+    pairs, saved = count(train), folder / "torch.pt"
     trainer = same_start(settings)
-    first, rows = restore(trainer, left)
+    first, rows = restore(trainer, saved)
     for epoch in range(first, settings.epoch_num + 1):
         for group in (trainer.generator_adam, trainer.discriminator_adam):
             group.param_groups[0]["lr"] = learning_rate(epoch, settings)
@@ -84,12 +85,12 @@ def train_in_torch(folder: Path, seed: int) -> None:
         print(f"seed {seed} epoch {epoch}: G {np.mean(losses):.3f}, {time.monotonic() - start:.0f} s", flush=True)
         if epoch % settings.eval_epoch_freq == 0:
             rows.append({"epoch": epoch} | measure(trainer, val, settings))
-            keep(trainer, left, epoch, rows)
+            save(trainer, saved, epoch, rows)
     write_rows(rows, folder / "torch.csv")
 
 
 def same_start(settings: TrainSettings) -> torch_pix2pix.Trainer:
-    """PyTorch's networks with the weights that the workflow's training of these settings begins with."""
+    """The PyTorch networks with the initial weights of the workflow's training with these settings."""
     ours = Trainer(settings)
     trainer = torch_pix2pix.Trainer(False, settings.g_ngf, settings.g_layers)
     for network, start in ((trainer.generator, ours.generator), (trainer.discriminator, ours.discriminator)):
@@ -102,28 +103,28 @@ def same_start(settings: TrainSettings) -> torch_pix2pix.Trainer:
 
 
 def parts(trainer: torch_pix2pix.Trainer) -> list:
-    """All that a step changes."""
+    """Everything that a step changes."""
     return [trainer.generator, trainer.discriminator, trainer.generator_adam, trainer.discriminator_adam]
 
 
-def keep(trainer: torch_pix2pix.Trainer, path: Path, epoch: int, rows: list[dict]) -> None:
-    """Save what the training goes on from."""
+def save(trainer: torch_pix2pix.Trainer, path: Path, epoch: int, rows: list[dict]) -> None:
+    """Save the state from which training resumes."""
     with replacing(path) as scratch:
         torch.save({"epoch": epoch, "rows": rows, "parts": [part.state_dict() for part in parts(trainer)]}, scratch)
 
 
 def restore(trainer: torch_pix2pix.Trainer, path: Path) -> tuple[int, list[dict]]:
-    """Load what `keep` saved, if it did; the next epoch and the rows up to there."""
+    """Load the saved state, if any; return the next epoch and the rows so far."""
     if not path.exists():
         return 1, []
-    kept = torch.load(path, weights_only=True)
-    for part, state in zip(parts(trainer), kept["parts"], strict=True):
+    saved = torch.load(path, weights_only=True)
+    for part, state in zip(parts(trainer), saved["parts"], strict=True):
         part.load_state_dict(state)
-    return kept["epoch"] + 1, kept["rows"]
+    return saved["epoch"] + 1, saved["rows"]
 
 
 def measure(trainer: torch_pix2pix.Trainer, files: list[Path], settings: TrainSettings) -> dict[str, float]:
-    """Mean scores over val, as pix2pix.training.selection takes them."""
+    """Mean scores over val, as in pix2pix.training.selection."""
     scores = []
     for _, x, y in whole_pairs(files, settings.train_pic_size, settings.direction):
         batch = torch.from_numpy(to_array(Image.fromarray(x), 3)[np.newaxis])
@@ -133,7 +134,7 @@ def measure(trainer: torch_pix2pix.Trainer, files: list[Path], settings: TrainSe
 
 
 def write_rows(rows: list[dict], path: Path) -> None:
-    """A CSV file of equal rows."""
+    """Write rows with the same keys to a CSV file."""
     with replacing(path) as scratch, open(scratch, "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
@@ -141,7 +142,7 @@ def write_rows(rows: list[dict], path: Path) -> None:
 
 
 def collect(folder: Path) -> Iterator[dict[str, object]]:
-    """The scores of both sides, row by row."""
+    """Yield the scores of both sides, row by row."""
     for seed in SEEDS:
         for row in csv.DictReader((folder / str(seed) / "results" / "learning" / "history.csv").open()):
             if row["val_l1"]:
@@ -153,7 +154,7 @@ def collect(folder: Path) -> Iterator[dict[str, object]]:
 
 
 def draw_curves(rows: list[dict], path: Path) -> None:
-    """A panel a metric, a line a side and seed."""
+    """Draw one panel per metric, with one line per side and seed."""
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     panels = figure.subplots(1, 3)
     for panel, metric in zip(panels, METRICS, strict=True):
@@ -170,7 +171,7 @@ def draw_curves(rows: list[dict], path: Path) -> None:
 
 
 def distances(found: dict[tuple, dict], metric: str) -> tuple[float, float]:
-    """How far apart the sides are with the same seed, and the seeds on the same side: means over all measurements."""
+    """Mean absolute differences between the sides (same seed) and between the seeds (same side)."""
     epochs = sorted({epoch for _, _, epoch in found})
     sides = [
         abs(found["workflow", seed, epoch][metric] - found["PyTorch", seed, epoch][metric])
@@ -186,7 +187,7 @@ def distances(found: dict[tuple, dict], metric: str) -> tuple[float, float]:
 
 
 def write_table(rows: list[dict], path: Path) -> None:
-    """learning.md: one row per epoch, the scores of every side and seed; then how far they are apart."""
+    """Write learning.md: the scores of every side and seed, one row per epoch, and then their mean differences."""
     columns = [(side, seed) for side in ("workflow", "PyTorch") for seed in SEEDS]
     lines = ["| epoch | " + " | ".join(f"{side}, seed {seed}" for side, seed in columns) + " |"]
     lines.append("|---" * (1 + len(columns)) + "|")
@@ -195,7 +196,7 @@ def write_table(rows: list[dict], path: Path) -> None:
         scores = [found[side, seed, epoch] for side, seed in columns]
         cells = [f"{row['l1']:.2f} / {row['psnr']:.2f} / {row['ssim']:.3f}" for row in scores]
         lines.append(f"| {epoch} | " + " | ".join(cells) + " |")
-    lines += ["", "Mean distance of the two sides with the same seed, and of the two seeds on the same side:", ""]
+    lines += ["", "Mean difference between the sides (same seed), and between the seeds (same side):", ""]
     for metric in METRICS:
         sides, seeds = distances(found, metric)
         lines.append(f"- {metric.upper()}: {sides:.3f}, {seeds:.3f}")
@@ -203,16 +204,16 @@ def write_table(rows: list[dict], path: Path) -> None:
 
 
 def main() -> None:
-    """Train both sides, compare them."""
+    """Train both sides and compare them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where to work")
-    parser.add_argument("--mirror", help="of the facades archive (default: the published one)")
-    parser.add_argument("--seeds", type=int, nargs="+", choices=SEEDS, default=SEEDS, help="to train (default: both)")
+    parser.add_argument("folder", type=Path, help="working directory")
+    parser.add_argument("--mirror", help="URL of the facades archive's folder (default: the published one)")
+    parser.add_argument("--seeds", type=int, nargs="+", choices=SEEDS, default=SEEDS, help="seeds (default: both)")
     arguments = parser.parse_args()
     folder, threads = arguments.folder.resolve(), len(os.sched_getaffinity(0))
     for seed in arguments.seeds:
         train_with_the_workflow(folder / str(seed), seed, arguments.mirror, threads)
-    # what pix2pix chooses for MindSpore is not for PyTorch
+    # pix2pix's choice for MindSpore should not affect PyTorch
     if os.environ.pop("PIX2PIX_CHOSE_ONEDNN_ISA", None):
         del os.environ["ONEDNN_MAX_CPU_ISA"]
     torch.set_num_threads(threads)

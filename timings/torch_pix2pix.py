@@ -1,4 +1,4 @@
-"""The same networks and step in plain PyTorch, as the other side of the benchmarks. Needs torch 2.13.0."""
+"""The same networks and training step in plain PyTorch, as a baseline for the benchmarks. Needs torch 2.13.0."""
 
 import torch
 from torch import nn
@@ -6,12 +6,12 @@ from torch.nn import functional
 
 
 def norm(channels: int) -> nn.Module:
-    """Batch statistics always, as in training."""
+    """Batch normalisation."""
     return nn.BatchNorm2d(channels)
 
 
 class UnetBlock(nn.Module):
-    """One level of the U-Net, its input joined to its output."""
+    """One level of the U-Net; a skip connection appends its input to its output."""
 
     def __init__(self, channels: int, inner: int, outer: int, below: nn.Module | None, outermost: bool):
         super().__init__()
@@ -27,12 +27,12 @@ class UnetBlock(nn.Module):
         self.outermost = outermost
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Down, below, up."""
+        """Downsampling, the levels below, upsampling."""
         return self.model(x) if self.outermost else torch.cat([self.model(x), x], 1)
 
 
 def generator(ngf: int = 64, levels: int = 8) -> nn.Module:
-    """The U-Net of pix2pix.model.networks.Generator."""
+    """The U-Net, as in pix2pix.model.networks.Generator."""
     filters = [ngf * min(2**level, 8) for level in range(levels)]
     block = None
     for level in reversed(range(1, levels)):
@@ -41,7 +41,7 @@ def generator(ngf: int = 64, levels: int = 8) -> nn.Module:
 
 
 def discriminator(ndf: int = 64) -> nn.Module:
-    """The 70x70 PatchGAN of pix2pix.model.networks.Discriminator."""
+    """The 70x70 PatchGAN, as in pix2pix.model.networks.Discriminator."""
     layers = [nn.Conv2d(6, ndf, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, True)]
     for channels, filters, stride in ((ndf, 2 * ndf, 2), (2 * ndf, 4 * ndf, 2), (4 * ndf, 8 * ndf, 1)):
         layers += [nn.Conv2d(channels, filters, 4, stride, 1, bias=False), norm(filters), nn.LeakyReLU(0.2, True)]
@@ -49,7 +49,7 @@ def discriminator(ndf: int = 64) -> nn.Module:
 
 
 class Trainer:
-    """Both networks and optimizers; the generator runs forward once a step."""
+    """Both networks and optimizers; each step has one forward pass of the generator."""
 
     def __init__(self, channels_last: bool, filters: int = 64, levels: int = 8, lr: float = 0.0002):
         layout = torch.channels_last if channels_last else torch.contiguous_format
@@ -64,7 +64,7 @@ class Trainer:
         self.discriminator_adam = torch.optim.Adam(self.discriminator.parameters(), lr, (0.5, 0.999))
 
     def step(self, x: torch.Tensor, y: torch.Tensor) -> float:
-        """One simultaneous update; returns the generator's loss."""
+        """Update both networks simultaneously and return the generator's loss."""
         bce = functional.binary_cross_entropy_with_logits
         fake = self.generator(x)
         on_fake = self.discriminator(torch.cat([x, fake.detach()], 1))

@@ -1,11 +1,11 @@
-"""The full-size training step against the same networks in plain PyTorch, alternating in one run.
+"""Compare the full-size training step with the same networks in plain PyTorch, alternating in one run.
 
     pip install torch==2.13.0; python timings/train_step.py [--steps 10]
 
-Each side runs in a process of its own and waits while the other works. PyTorch is measured in its
-default and in its channels_last layout; the ratio is to the better one. Prints milliseconds a step
-(median), the ratio (below 1: ours is faster), GFLOP/s, and the share of the machine's measured
-float32 matrix-multiply rate.
+Each side runs in its own process and waits while the other works. PyTorch is measured with its
+default and its channels_last memory layout; the ratio is to the faster one. Prints milliseconds per step
+(median), the ratio (below 1: ours is faster), GFLOP/s, and the percentage of the machine's measured
+rate of float32 matrix multiplication.
 """
 
 import argparse
@@ -17,9 +17,9 @@ import time
 import numpy as np
 
 
-def serve(connection, side: str, batch: int) -> None:
-    """In a process of its own: do a step for every message, answer with its seconds."""
-    # each side's library is imported only in its own process
+def run_side(connection, side: str, batch: int) -> None:
+    """Do a step for every message and reply with its seconds (in a separate process)."""
+    # the library of each side is imported only in its process
     sides = {
         "ours": ours,
         "torch": torch_default,
@@ -35,13 +35,13 @@ def serve(connection, side: str, batch: int) -> None:
 
 
 def images(batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """An input and a target of noise."""
+    """Random inputs and targets."""
     random = np.random.default_rng(0)
     return tuple(random.uniform(-1, 1, (batch, 3, 256, 256)).astype(np.float32) for _ in range(2))
 
 
 def ours(batch: int):
-    """The step of pix2pix.training.step at full size."""
+    """Return the step of pix2pix.training.step at full size."""
     import mindspore as ms  # noqa: PLC0415 (only in this side's process)
 
     from pix2pix.config.settings import TrainSettings  # noqa: PLC0415
@@ -54,7 +54,7 @@ def ours(batch: int):
 
 
 def torch_default(batch: int, channels_last: bool = False):
-    """The same in PyTorch."""
+    """Return the same step in PyTorch."""
     import torch  # noqa: PLC0415 (only in this side's process)
     from torch_pix2pix import Trainer  # noqa: PLC0415
 
@@ -64,12 +64,12 @@ def torch_default(batch: int, channels_last: bool = False):
 
 
 def torch_channels_last(batch: int):
-    """The same in PyTorch's other layout."""
+    """Return the same step in PyTorch with the channels_last memory layout."""
     return torch_default(batch, True)
 
 
 def multiply_rate(_batch: int):
-    """A float32 matrix multiply of 2 * 2048^3 operations, as PyTorch does it: what the machine can."""
+    """Return a float32 matrix multiplication of 2 * 2048^3 operations in PyTorch: the peak rate of the machine."""
     import torch  # noqa: PLC0415 (only in this side's process)
 
     a = torch.ones(2048, 2048)
@@ -77,11 +77,11 @@ def multiply_rate(_batch: int):
 
 
 def step_gflop(batch: int, ours: bool) -> float:
-    """Floating-point operations of the convolutions of one step, in GFLOP: a multiply and an add each.
+    """Floating-point operations of the convolutions of one step in GFLOP, counting a multiply-add as two.
 
-    In ours both losses share the discriminator's forward pass on the generated image, and its
-    convolution from 32 to 31 pixels is 36 products of matrices with a row for each of 11 x 11 tiles;
-    the transforms to and from them are not counted.
+    In our step, both losses share the discriminator's forward pass on the generated image, and its
+    convolution from 32 to 31 pixels is 36 matrix multiplications with one row for each of 11 x 11 tiles.
+    The transforms are not counted.
     """
     filters = [64 * min(2**level, 8) for level in range(8)]
     down = sum(16 * (filters[i - 1] if i else 3) * filters[i] * (128 >> i) ** 2 for i in range(8))
@@ -90,17 +90,18 @@ def step_gflop(batch: int, ours: bool) -> float:
     sizes = ((6, 64, 128), (64, 128, 64), (128, 256, 32), (512, 1, 30))
     classify = sum(16 * channels * f * size**2 for channels, f, size in sizes)
     classify += 256 * 512 * (36 * 11**2 if ours else 16 * 31**2)
-    # generator: forward and both gradients; discriminator: twice that, and forward and one gradient for the generator
+    # generator: forward and both gradients; discriminator: the same twice, plus forward (PyTorch only) and the
+    # gradient with respect to its input, for the generator
     return 2 * batch * (3 * (down + up) + 2 * 3 * classify + (1 if ours else 2) * classify) / 1e9
 
 
 def measure(batch: int, steps: int) -> None:
-    """Alternate between the sides and print what came out."""
+    """Alternate between the sides and print the results."""
     spawn = multiprocessing.get_context("spawn")
     sides = {}
     for side in ("ours", "torch", "torch channels_last", "multiply"):
         here, there = spawn.Pipe()
-        spawn.Process(target=serve, args=(there, side, batch), daemon=True).start()
+        spawn.Process(target=run_side, args=(there, side, batch), daemon=True).start()
         sides[side] = here
     seconds = {side: [] for side in sides}
     for step in range(steps + 1):
@@ -126,7 +127,7 @@ def measure(batch: int, steps: int) -> None:
 def main() -> None:
     """Measure at batch 1 and 4."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=10, help="steps of each side (default: 10)")
+    parser.add_argument("--steps", type=int, default=10, help="steps per side (default: 10)")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 4], help="batch sizes (default: 1 4)")
     arguments = parser.parse_args()
     for batch in arguments.batches:

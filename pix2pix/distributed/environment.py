@@ -1,13 +1,13 @@
-"""What the launcher and its workers agree on: names in the environment, and a file for the status at the end."""
+"""Conventions shared by the launcher and its workers: environment variables and files for the exit status."""
 
 from pathlib import Path
 
-# in the environment of the workers: the process that answers for them, and its part of the machines
+# set for the workers: the process ID of their launcher, and the index of its machine
 LAUNCHER, NODE = "PIX2PIX_LAUNCHER", "PIX2PIX_NODE"
-# by which workers that are all on one machine find the memory that they share (pix2pix.distributed.shared_sum)
+# with it, workers on a single machine find their shared memory (pix2pix.distributed.shared_sum)
 SECRET = "PIX2PIX_SECRET"
 
 
 def finished_file(folder: Path, worker: str) -> Path:
-    """Where a worker writes the status with which it ends, once it needs no other worker any more."""
+    """File to which a worker writes its exit status once it no longer needs the other workers."""
     return folder / f"{worker}.finished"

@@ -1,9 +1,9 @@
-"""Start the workers of a data-parallel training with MindSpore's msrun, and answer for them.
+"""Start the workers of a data-parallel training with MindSpore's msrun, and monitor them.
 
-msrun alone leaves its workers running when it is killed, lets none of them save when it is
-interrupted, and waits half a minute for its scheduler when a worker has died. So it runs in a
-session of its own and is watched from here: a signal is passed on to the workers, which agree on
-the step to stop at; the first failure ends all; and no process is left, whatever happens.
+On its own, msrun leaves its workers running when it is killed, does not let them save when it is
+interrupted, and waits half a minute for its scheduler after a worker has died. Therefore it runs in
+its own session, monitored from here: signals are forwarded to the workers, which agree on the step
+to stop at; the first failure stops all workers; and no process is left behind in any case.
 """
 
 import os
@@ -25,17 +25,17 @@ from pix2pix.system.errors import InputError
 from pix2pix.system.stopping import StopRequest
 
 SECONDS_TO_EXIT = 3
-SECONDS_BETWEEN_LOOKS = 0.2
+POLL_SECONDS = 0.2
 LAST_LINES = 15
 KILLED = "was killed by"
-# warnings of the cluster are of no use to users; a collective waits for the slowest worker, which may be
-# writing a checkpoint, and a dead worker is noticed from here
+# MindSpore's cluster warnings do not help users; timeouts are long because a collective operation waits for
+# the slowest worker, which may be writing a checkpoint, and because dead workers are detected here
 ENVIRONMENT = {"GLOG_v": "3", "MS_CPU_COMM_OP_TIMEOUT": "3600", "MS_NODE_TIMEOUT": "600"}
 
 
 @dataclass(frozen=True)
 class Node:
-    """One machine's part of a training: the index of this machine, and where the scheduler listens."""
+    """One machine of a training: its index, the number of machines, and the scheduler's address and port."""
 
     rank: int
     nodes: int
@@ -44,30 +44,30 @@ class Node:
 
 
 def free_port() -> int:
-    """A TCP port of this machine that nothing listens on."""
+    """An unused TCP port of this machine."""
     with socket.socket() as probe:
         probe.bind(("", 0))
         return probe.getsockname()[1]
 
 
 def run_workers(command: list[str], number: int, node: Node, folder: Path, stop_seconds: float) -> int:
-    """Run `command` (a Python program and its arguments) as this node's part of `number` workers.
+    """Run `command` (a Python program and its arguments) as this node's share of `number` workers.
 
-    Their logs go to `folder`, which is empty; the one of worker 0 is shown as it grows. After a signal they have
-    `stop_seconds` to save and to end.
+    The workers log to `folder`, which must be empty; the log of worker 0 is also printed as it grows. After a
+    signal, the workers have `stop_seconds` to save and exit.
 
     Returns:
-        0; or 128 + a signal's number when that stopped them; or 1 when one failed or died, whose last
-        lines are then shown.
+        0; or 128 + the signal number if a signal stopped the workers; or 1 if a worker failed or died, in
+        which case the last lines of its log are printed.
 
     Raises:
-        InputError: there is no msrun beside this Python.
+        InputError: msrun is not installed next to this Python.
     """
     stop = StopRequest()
     folder.mkdir(parents=True, exist_ok=True)
     here = number // node.nodes
     workers = [f"worker_{rank}" for rank in range(node.rank * here, (node.rank + 1) * here)]
-    # holds the other end of this pipe: it outlives this process, even a killed one, by the time to end the workers
+    # kills the workers when its standard input closes, that is, even if this process is killed
     watchdog = subprocess.Popen(
         [sys.executable, "-m", "pix2pix.distributed.watchdog", LAUNCHER, str(os.getpid())],
         stdin=subprocess.PIPE,
@@ -96,7 +96,7 @@ def _start_msrun(command: list[str], number: int, here: int, node: Node, folder:
     environment |= {LAUNCHER: str(os.getpid()), NODE: str(node.rank), "OMP_NUM_THREADS": str(max(1, threads // here))}
     if node.nodes == 1 and hasattr(os, "memfd_create"):
         environment[SECRET] = secrets.token_hex()
-    # msrun starts `python`
+    # msrun runs `python` from PATH
     environment["PATH"] = f"{programs}:{environment['PATH']}"
     options = {
         "worker_num": number,
@@ -106,7 +106,7 @@ def _start_msrun(command: list[str], number: int, here: int, node: Node, folder:
         "master_port": node.port,
         "log_dir": folder,
         "join": True,
-        # of no worker: msrun would cut off the last lines
+        # not a worker: msrun would cut off the last lines of its log
         "tail_worker_log": number,
     }
     line = [str(programs / "msrun"), *(f"--{name}={value}" for name, value in options.items()), *command]
@@ -125,38 +125,38 @@ def _watch(
     stop: StopRequest,
     stop_seconds: float,
 ) -> None:
-    """Return when all workers are through, when one failed, or when they took too long to stop."""
-    told: set[str] = set()
+    """Return when all workers have finished, one has failed, or they have taken too long to stop."""
+    signalled: set[str] = set()
     log, shown, deadline = folder / "worker_0.log", 0, float("inf")
     while True:
         found |= _children(msrun.pid, node)
         shown = _show(log, shown) if workers[0] == log.stem else 0
         finished = {worker for worker in workers if finished_file(folder, worker).exists()}
         dead = {name for name, process in found.items() if not _alive(process)}
-        # a scheduler that sends its signal to every process ends msrun, too, while the workers still save
+        # a batch system that signals every process also ends msrun's scheduler, while the workers are still saving
         failed = dead - finished - ({"scheduler"} if stop.signal else set())
         over = msrun.poll() is not None and found.keys() == dead
         if over or failed or len(finished) == len(workers) or time.monotonic() > deadline:
             break
         if stop.signal:
             deadline = min(deadline, time.monotonic() + stop_seconds)
-            for worker in found.keys() & set(workers) - told:
+            for worker in found.keys() & set(workers) - signalled:
                 found[worker].send_signal(signal.SIGTERM)
-                told.add(worker)
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+                signalled.add(worker)
+        time.sleep(POLL_SECONDS)
     if workers[0] == log.stem:
         _show(log, shown)
 
 
 def _conclude(found: dict[str, psutil.Process], workers: list[str], folder: Path, stop: StopRequest) -> int:
-    """The status of it all; what failed is told."""
+    """Return the exit status of the whole training, and report what failed."""
     files = [finished_file(folder, worker) for worker in workers]
     if all(file.exists() for file in files):
         psutil.wait_procs([found[worker] for worker in workers if worker in found], SECONDS_TO_EXIT)
         status = max(int(file.read_text()) for file in files)
         return 128 + stop.signal if status and stop.signal else status
     if stop.signal:
-        print(f"stopped by signal {stop.signal}; the state saved last is kept", file=sys.stderr)
+        print(f"stopped by signal {stop.signal}; the last saved state is kept", file=sys.stderr)
         return 128 + stop.signal
     dead = {
         name: process.pid
@@ -164,10 +164,10 @@ def _conclude(found: dict[str, psutil.Process], workers: list[str], folder: Path
         if not _alive(process) and not finished_file(folder, name).exists()
     }
     if dead:
-        # whoever was killed is why the others, left without it, failed
+        # a killed worker is the cause of the failures of the others
         how, name = max(((_how(pid, folder), name) for name, pid in dead.items()), key=lambda end: KILLED in end[0])
         log = folder / f"{name}.log"
-        # what the first worker had to say is shown already
+        # the log of the first worker has already been printed
         lines = [] if log.stem == "worker_0" else [f"{log} ends:", *_last_lines(log)]
         print(f"error: {name} (process {dead[name]}) {how}", *lines, sep="\n", file=sys.stderr)
         return 1
@@ -182,7 +182,7 @@ def _conclude(found: dict[str, psutil.Process], workers: list[str], folder: Path
 
 
 def _children(msrun: int, node: Node) -> dict[str, psutil.Process]:
-    """The workers and the scheduler that msrun has started, by the names of their logs."""
+    """The worker and scheduler processes started by msrun, keyed by the names of their logs."""
     found = {}
     try:
         for process in psutil.Process(msrun).children():
@@ -209,34 +209,34 @@ def _kill_group(leader: int) -> None:
 
 
 def _show(log: Path, shown: int) -> int:
-    """Print what was added to `log` since its first `shown` bytes; how many there are now."""
+    """Print the complete lines of `log` after its first `shown` bytes; return the number of bytes now printed."""
     if not log.exists():
         return shown
     with open(log, "rb") as file:
         file.seek(shown)
         added = file.read()
     whole = added[: added.rfind(b"\n") + 1]
-    sys.stderr.writelines(f"{line}\n" for line in _said(whole))
+    sys.stderr.writelines(f"{line}\n" for line in _log_lines(whole))
     sys.stderr.flush()
     return shown + len(whole)
 
 
 def _how(pid: int, folder: Path) -> str:
-    """How a process ended, by msrun's log, which looks once a second."""
+    """How a process ended, according to msrun's log, which is updated once per second."""
     for _ in range(50):
         logs = "".join(log.read_text() for log in folder.glob("msrun_*.log"))
         if found := re.search(rf"process {pid} exit with exception. Error code: (-?\d+)", logs):
             status = int(found[1])
             return f"ended with status {status}" if status >= 0 else f"{KILLED} {signal.Signals(-status).name}"
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        time.sleep(POLL_SECONDS)
     return "ended"
 
 
 def _last_lines(log: Path) -> list[str]:
-    return _said(log.read_bytes())[-LAST_LINES:] if log.exists() else []
+    return _log_lines(log.read_bytes())[-LAST_LINES:] if log.exists() else []
 
 
-def _said(text: bytes) -> list[str]:
-    """The lines of a log without MindSpore's notes about its own connections."""
+def _log_lines(text: bytes) -> list[str]:
+    """The lines of a log without MindSpore's messages about its own connections."""
     lines = text.decode(errors="replace").splitlines()
     return [line for line in lines if not line.startswith("[INFO] DISTRIBUTED")]

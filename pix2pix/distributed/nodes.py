@@ -1,4 +1,4 @@
-"""The machines that a data-parallel training is spread over: this one, a list of hosts, or a Slurm allocation."""
+"""The machines of a data-parallel training: this one, a list of hosts, or a Slurm allocation."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pix2pix.config.settings import WhereSettings
 from pix2pix.distributed.environment import NODE
-from pix2pix.distributed.launcher import SECONDS_BETWEEN_LOOKS, Node, free_port, run_workers
+from pix2pix.distributed.launcher import POLL_SECONDS, Node, free_port, run_workers
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import remove
 from pix2pix.system.stopping import StopRequest
@@ -20,22 +20,22 @@ from pix2pix.system.stopping import StopRequest
 MASTER, PORT = "PIX2PIX_MASTER", "PIX2PIX_PORT"
 PASSED_ON = ("PYTHONPATH", "OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "GLOG_v")
 THIS_MACHINE = ("localhost", "127.0.0.1")
-# that what started the parts waits longer than they wait for their workers
-SECONDS_MORE = 10
+# the first process waits this much longer for the other machines than they wait for their workers
+EXTRA_SECONDS = 10
 SLURM_PORTS = range(20000, 30000)
 
 
 def launch(command: list[str], where: WhereSettings, folder: Path) -> int:
     """Run `command` (a Python program and its arguments) as where.device_num workers and wait for them.
 
-    With where.nodes above 1 this process starts the same command once on every machine, and is there
-    asked again; `folder`, for the logs, and the working directory must be the same on all.
+    With where.nodes above 1, this process starts the same command once on every machine, where this function
+    is called again. `folder`, for the logs, and the working directory must be the same on all machines.
 
     Returns:
-        0; 128 + a signal's number when it stopped the training, whose state is then saved; or 1.
+        0; 128 + the signal number if a signal stopped the training (its state is then saved); or 1.
 
     Raises:
-        InputError: there are no such machines.
+        InputError: the machines are not given.
     """
     if node := own_part(where):
         return run_workers(command, where.device_num, node, folder, where.stop_seconds)
@@ -50,11 +50,11 @@ def launch(command: list[str], where: WhereSettings, folder: Path) -> int:
         return _run_everywhere(_start_on_hosts(command, where.hosts.split(",")), where.stop_seconds)
     if "SLURM_JOB_ID" in os.environ:
         return _run_everywhere([_srun(command, where.nodes)], where.stop_seconds)
-    raise InputError(f"nodes: {where.nodes} machines need hosts=name,name,... or a Slurm allocation of so many nodes")
+    raise InputError(f"nodes: {where.nodes} machines need hosts=name,name,... or a Slurm allocation of that many nodes")
 
 
 def own_part(where: WhereSettings) -> Node | None:
-    """This machine's part, where another one has started this process; None in the one that starts all."""
+    """This machine's `Node` if another process started this one; None in the process that starts the others."""
     if PORT in os.environ:
         return Node(int(os.environ[NODE]), where.nodes, os.environ[MASTER], int(os.environ[PORT]))
     if where.nodes > 1 and os.environ.get("SLURM_STEP_NUM_NODES") == str(where.nodes):
@@ -66,7 +66,7 @@ def own_part(where: WhereSettings) -> Node | None:
 
 
 def _first_address(nodes: str) -> str:
-    """The address of the first of Slurm's nodes (n[1-4]); a node's name need not be known to the network."""
+    """The address of the first of Slurm's nodes (n[1-4]), because a node's name may not resolve."""
     first = _ask_slurm("show", "hostnames", nodes).split()[0]
     found = re.search(r"NodeAddr=(\S+)", _ask_slurm("show", "node", first))
     if found is None:
@@ -79,7 +79,7 @@ def _ask_slurm(*question: str) -> str:
 
 
 def _srun(command: list[str], nodes: int) -> subprocess.Popen:
-    """Start the command once on every node of the allocation; one that fails ends the others."""
+    """Start the command once on every node of the allocation; if one fails, Slurm ends the others."""
     line = ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--kill-on-bad-exit=1"]
     if threads := os.environ.get("OMP_NUM_THREADS"):
         line.append(f"--cpus-per-task={threads}")
@@ -87,7 +87,7 @@ def _srun(command: list[str], nodes: int) -> subprocess.Popen:
 
 
 def _start_on_hosts(command: list[str], hosts: list[str]) -> list[subprocess.Popen]:
-    """Start the command once on every host, over ssh where it is another machine."""
+    """Start the command once on every host, through ssh on other machines."""
     port = free_port()
     started = []
     for rank, host in enumerate(hosts):
@@ -105,16 +105,16 @@ def _start_on_hosts(command: list[str], hosts: list[str]) -> list[subprocess.Pop
 
 
 def _run_everywhere(parts: list[subprocess.Popen], stop_seconds: float) -> int:
-    """Wait for all parts; one that fails, or a signal, stops the others."""
+    """Wait for the processes of all machines; a failure or a signal stops the others."""
     stop = StopRequest()
     deadline = float("inf")
     try:
         while any(part.poll() is None for part in parts) and time.monotonic() < deadline:
             if (stop.signal or any(part.returncode for part in parts)) and deadline == float("inf"):
-                deadline = time.monotonic() + stop_seconds + SECONDS_MORE
+                deadline = time.monotonic() + stop_seconds + EXTRA_SECONDS
                 for part in parts:
                     _ask_to_stop(part)
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            time.sleep(POLL_SECONDS)
     finally:
         for part in parts:
             part.kill()
@@ -127,7 +127,7 @@ def _ask_to_stop(part: subprocess.Popen) -> None:
     if part.poll() is not None:
         return
     if part.stdin:
-        # Ctrl-C on the terminal that ssh keeps there; ending ssh would not wait for the state to be saved
+        # Ctrl-C on the remote terminal; ending ssh would not wait for the state to be saved
         part.stdin.write(b"\x03")
         part.stdin.flush()
     else:

@@ -1,6 +1,6 @@
-"""Sums over the workers of one machine, through memory that they share.
+"""Sums over the workers of one machine, through shared memory.
 
-MindSpore's AllReduce on a CPU sends all through TCP, at some 190 MB/s.
+MindSpore's AllReduce on a CPU sends all data through TCP, at about 190 MB/s.
 """
 
 import mmap
@@ -11,20 +11,20 @@ from multiprocessing.connection import Client, Connection, Listener
 
 import numpy as np
 
-# float32 numbers that are exchanged at a time: few enough for the processor's caches
+# float32 numbers exchanged at a time: few enough to fit in the processor's caches
 CHUNK = 1 << 18
 SECONDS_TO_MEET = 300
 
 
 class SharedSum:
-    """Sums float32 arrays over the workers of this machine; `sum` returns when all have called it.
+    """Sum float32 arrays over the workers of this machine; `sum` returns when all have called it.
 
-    The first worker makes the memory and hands it to the others through a socket. Neither has a name
-    in the file system, so nothing is left behind however a worker ends. Linux only.
+    The first worker creates the memory and passes it to the others through a socket. Neither has a name
+    in the file system, so nothing is left behind, however a worker ends. Linux only.
     """
 
     def __init__(self, number: int, rank: int, secret: str):
-        """Meet the `number - 1` others that were given the same `secret`, of 32 characters or more."""
+        """Connect to the other `number - 1` workers with the same `secret` of at least 32 characters."""
         address, key = f"\0pix2pix-{secret[:16]}", secret[16:].encode()
         size = 2 * number * CHUNK * np.dtype(np.float32).itemsize
         if rank == 0:
@@ -38,12 +38,12 @@ class SharedSum:
             self.others = [_connect(address, key)]
             memory = reduction.recv_handle(self.others[0])
         self.rank, self.calls = rank, 0
-        # one half is written while a slower worker still reads the other
+        # workers write to one half while a slower worker may still be reading the other
         self.halves = np.frombuffer(mmap.mmap(memory, size), np.float32).reshape(2, number, CHUNK)
         os.close(memory)
 
     def sum(self, array: np.ndarray) -> np.ndarray:
-        """The sum of every worker's array, of the same shape, in the order of the workers.
+        """The sum of all workers' arrays, which have the same shape, added in the order of the workers.
 
         Raises:
             ConnectionError: another worker has ended.
@@ -55,15 +55,15 @@ class SharedSum:
             half = self.halves[self.calls % 2, :, : own.size]
             self.calls += 1
             half[self.rank] = own
-            self._meet()
+            self._barrier()
             part = total[begin : begin + CHUNK]
             part[:] = half[0]
             for other in half[1:]:
                 part += other
         return total.reshape(array.shape)
 
-    def _meet(self) -> None:
-        """Wait until all workers are here. System calls, so what was written before is seen after."""
+    def _barrier(self) -> None:
+        """Wait until all workers get here. Its system calls make earlier writes visible to the others."""
         try:
             if self.rank:
                 self.others[0].send_bytes(b"here")
@@ -82,7 +82,7 @@ def _connect(address: str, key: bytes) -> Connection:
         try:
             return Client(address, "AF_UNIX", authkey=key)
         except ConnectionRefusedError:
-            # the first worker does not listen yet
+            # the first worker is not listening yet
             if time.monotonic() > until:
                 raise
             time.sleep(0.05)

@@ -1,9 +1,9 @@
-"""Kill all processes with NAME=VALUE in their environment, once standard input ends.
+"""Kill all processes with NAME=VALUE in their environment when standard input closes.
 
     python -m pix2pix.distributed.watchdog NAME VALUE
 
-A launcher that is killed cannot end its workers, and a worker cannot see to it itself: where
-workers wait for one another MindSpore keeps Python's lock, and no thread of theirs runs.
+A killed launcher cannot end its workers, and the workers cannot end themselves: while they wait for
+one another, MindSpore holds Python's global interpreter lock (GIL), so none of their threads run.
 """
 
 import signal
@@ -13,7 +13,7 @@ import psutil
 
 
 def main() -> None:
-    """Wait for the other end of the pipe to close, however that comes about."""
+    """Wait until the other end of the pipe closes, then kill the processes."""
     name, value = sys.argv[1:]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

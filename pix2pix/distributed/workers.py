@@ -1,9 +1,9 @@
-"""Data parallelism: every worker holds both networks whole and reads its own part of each global step.
+"""Data parallelism: every worker has a full copy of both networks and reads its own part of each global batch.
 
-Workers are processes that msrun started (pix2pix.distributed.launcher); a process that it did not start is the
-only worker. What crosses between them is summed: by AllReduce, the one collective that MindSpore
-offers on CPU, GPU and Ascend alike, or on the CPU of one machine in memory that all share, which is
-faster (pix2pix.distributed.shared_sum).
+Workers are processes started by msrun (pix2pix.distributed.launcher); any other process is the only worker.
+Workers exchange data only as sums: with AllReduce, the only collective operation that MindSpore offers
+on CPU, GPU and Ascend, or, on the CPU of a single machine, in shared memory, which is faster
+(pix2pix.distributed.shared_sum).
 """
 
 import math
@@ -22,14 +22,14 @@ from pix2pix.distributed.environment import NODE, SECRET, finished_file
 from pix2pix.distributed.shared_sum import SharedSum
 from pix2pix.system.files import replacing
 
-# tensors of no more elements than this travel together: each one alone costs a round trip
+# tensors of at most this many elements are reduced together: each reduction costs a round trip
 SMALL = 1 << 16
 SECONDS_FOR_OTHERS = 300
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Those that train together: how many there are and which one this process is, from 0."""
+    """The workers of a training: their number, and the rank of this process (from 0)."""
 
     number: int = 1
     rank: int = 0
@@ -47,15 +47,15 @@ def is_worker() -> bool:
 
 
 def join_workers() -> Workers:
-    """Meet the other workers, with the device chosen before; alone where msrun did not start this process.
+    """Connect to the other workers; a process not started by msrun is the only worker.
 
-    In the scheduler, which msrun starts from the same program, this lasts until the workers have left
-    and ends the process.
+    Select the device first. msrun also starts its scheduler from this program: there, this call waits
+    until the workers have left, and then exits.
     """
     if not is_worker():
         return Workers()
     if os.environ["MS_ROLE"] == "MS_SCHED" and os.environ.get(NODE, "0") != "0":
-        sys.exit(0)  # two nodes on one machine: the first one's scheduler serves both
+        sys.exit(0)  # two nodes on one machine: the scheduler of the first serves both
     communication.init()
     number, rank = communication.get_group_size(), communication.get_rank()
     shares = SECRET in os.environ and ms.get_context("device_target") == "CPU"
@@ -63,20 +63,20 @@ def join_workers() -> Workers:
 
 
 def steps_of_epoch(pairs: int, batch_size: int, workers: Workers) -> int:
-    """Global steps of an epoch that reads every pair once; the last one may be short."""
+    """Global steps of an epoch that reads every pair once; the last step may have fewer pairs."""
     return math.ceil(pairs / (batch_size * workers.number))
 
 
 def part_of_step(step: int, pairs: int, batch_size: int, workers: Workers) -> tuple[list[int], float]:
-    """What this worker reads at global step `step` (from 0) of an epoch, and what its mean counts there.
+    """The pairs that this worker reads at global step `step` (from 0) of an epoch, and their weight.
 
-    A global step is batch_size x workers positions of the epoch; what is left for the last one is
-    shared out as evenly as can be. A worker's gradient is the mean over its n pairs; weighted with
-    n / (pairs of the global step) and summed over the workers it is the mean over all of them.
+    A global step covers batch_size x workers positions of the epoch; the rest, in the last step, is
+    divided as evenly as possible. A worker's gradient is the mean over its n pairs. Weighted by
+    n / (pairs of the global step) and summed over the workers, it is the mean over all pairs.
 
     Returns:
-        positions in the epoch, at least one, and the weight in [0, 1]: 0 for a worker that is left
-        without a pair, which takes part in the sums with any.
+        positions in the epoch, at least one, and the weight in [0, 1]. A worker without pairs of its own
+        has weight 0 and takes part in the sums with an arbitrary pair.
     """
     size = batch_size * workers.number
     begin = step * size
@@ -88,7 +88,7 @@ def part_of_step(step: int, pairs: int, batch_size: int, workers: Workers) -> tu
 
 
 class Sum(nn.Cell):
-    """Sums tensors over the workers, inside a compiled graph."""
+    """Sum tensors over the workers inside a compiled graph."""
 
     def __init__(self, shapes: list[tuple[int, ...]], workers: Workers):
         super().__init__()
@@ -98,7 +98,7 @@ class Sum(nn.Cell):
         for index, shape in enumerate(shapes):
             size = math.prod(shape)
             if size > SMALL:
-                # in reverse: gradients come last layer first
+                # in reverse: gradients of the last layers are available first
                 self.large.insert(0, index)
             else:
                 self.small.append((index, at, at + size, shape))
@@ -112,8 +112,8 @@ class Sum(nn.Cell):
     def construct(self, tensors):
         sums = []
         before = tensors[0]
-        # each waits for the one before it: workers that reduced in different orders would add up
-        # tensors that do not belong together
+        # each reduction waits for the previous one: in different orders, workers would add up
+        # different tensors
         for index in self.large:
             before = self.reduce(ops.depend(tensors[index], before))
             sums.append(before)
@@ -125,9 +125,9 @@ class Sum(nn.Cell):
 
 
 def broadcast(array: np.ndarray, workers: Workers) -> np.ndarray:
-    """The first worker's float32 array, on every worker, to the bit.
+    """Return the first worker's float32 array on every worker, bit for bit.
 
-    The others add -0.0, the one number that changes no other.
+    The others add -0.0, the only number whose addition leaves every other unchanged.
     """
     if workers.number == 1:
         return array
@@ -136,16 +136,16 @@ def broadcast(array: np.ndarray, workers: Workers) -> np.ndarray:
 
 
 def broadcast_parameters(parameters: Iterable[ms.Parameter], workers: Workers) -> None:
-    """Give every worker the first one's values; before anything is compiled."""
+    """Copy the first worker's values to all workers. Call this before anything is compiled."""
     if workers.number > 1:
         for parameter in parameters:
             parameter.set_data(ms.Tensor(broadcast(parameter.asnumpy(), workers)))
 
 
 def leave(folder: Path, status: int, workers: Workers) -> None:
-    """Say in `folder` that this worker is through with its work and how, and wait for the others.
+    """Write this worker's exit status to `folder` and wait for the other workers.
 
-    A worker that left at once could take with it the receipt that another one still waits for.
+    If a worker left immediately, another might wait in vain for an acknowledgement from it.
     """
     if workers.number == 1:
         return

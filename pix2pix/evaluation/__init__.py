@@ -1,6 +1,6 @@
-"""What a generator is worth.
+"""Evaluation of generators.
 
 In: a checkpoint and MindRecord files.
-Out: predictions, scores with intervals, comparisons of runs, published numbers.
+Out: predictions, scores with confidence intervals, comparisons of runs, published numbers.
 May import: system, config, data, model.
 """

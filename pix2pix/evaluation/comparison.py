@@ -1,4 +1,4 @@
-"""Runs of one task side by side: means, intervals over images or seeds, a plot of each metric."""
+"""Comparison of runs of the same task: means, and intervals over images or seeds."""
 
 import math
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ LOWER_IS_BETTER = ("l1", "fid", "kid")
 
 @dataclass(frozen=True)
 class Score:
-    """One metric of one row: its mean, standard deviation and 95 % interval, as far as they are known."""
+    """One metric of one row: its mean and, if known, standard deviation and 95 % interval."""
 
     mean: float
     std: float | None = None
@@ -33,7 +33,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Row:
-    """A run, or the runs that differ by their seed alone."""
+    """A run, or a group of runs that differ only in their seed."""
 
     name: str
     runs: list[dict]
@@ -41,13 +41,13 @@ class Row:
 
     @property
     def spread(self) -> str:
-        """Over what the intervals are taken."""
+        """What the intervals are computed over."""
         return f"{len(self.runs)} seeds" if len(self.runs) > 1 else "images"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows whose scores may be compared: one dataset, direction, split and size."""
+    """Rows with comparable scores: the same dataset, direction, split and size."""
 
     title: str
     task: dict[str, object]
@@ -55,12 +55,12 @@ class Comparison:
 
     @property
     def metrics(self) -> list[str]:
-        """The metrics that any row has, in the usual order."""
+        """The metrics that at least one row has, in the order of TITLES."""
         return [name for name in TITLES if any(name in row.scores for row in self.rows)]
 
 
 def compare_runs(runs: list[dict], titled: dict[str, list[str]]) -> list[Comparison]:
-    """The comparisons that are asked for, by title and names of groups; then, by task, the runs in none of them."""
+    """Return the requested comparisons (title: names of groups), then one per task for the remaining runs."""
     comparisons = []
     for title, groups in titled.items():
         chosen = [run for group in groups for run in runs if run["group"] == group]
@@ -80,7 +80,7 @@ def _by_task(title: str, runs: list[dict]) -> list[Comparison]:
 
 
 def rows_of(runs: Iterable[dict]) -> list[Row]:
-    """One row a group: its only run's scores, or means over its seeds with a t interval."""
+    """Return one row per group: the scores of its only run, or means over its seeds with a t interval."""
     groups: dict[str, list[dict]] = {}
     for run in runs:
         groups.setdefault(run["group"], []).append(run)

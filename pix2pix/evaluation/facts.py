@@ -1,6 +1,6 @@
-"""The facts that a result depends on, kept beside it as JSON, and the scores made from it.
+"""The facts that predictions depend on and the scores computed from them, stored as JSON files beside them.
 
-What is read may have been edited by hand, so it is checked like any other input.
+The files may have been edited manually, so they are validated like any other input.
 """
 
 from pathlib import Path
@@ -12,11 +12,11 @@ from pix2pix.config.values import Direction, Palette, Positive, Split
 from pix2pix.system.json_file import read_json
 
 FACTS = "facts.json"
-KINDS = ("input", "prediction", "target")  # folders beside it, with an image of each name
+KINDS = ("input", "prediction", "target")  # folders beside FACTS, with one image per name
 
 
 class Facts(BaseModel):
-    """What predictions depend on; further settings are kept as they are."""
+    """What predictions depend on; other settings are kept without validation."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -32,7 +32,7 @@ class Facts(BaseModel):
 
 
 class Metric(BaseModel):
-    """One metric of a run; "inf" stands for infinity and null for what is not known."""
+    """One metric of a run; "inf" is infinity and null means unknown."""
 
     mean: float | None
     std: float | None
@@ -40,7 +40,7 @@ class Metric(BaseModel):
 
 
 class Scores(BaseModel):
-    """What metrics.json and fidelity.json have in common."""
+    """The fields common to metrics.json and fidelity.json."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -51,7 +51,7 @@ class Scores(BaseModel):
 
 
 class Report(Facts, Scores):
-    """metrics.json: the scores of a run and the facts that they depend on."""
+    """metrics.json: the scores of a run and the facts they depend on."""
 
     run: str
     group: str
@@ -61,9 +61,9 @@ class Report(Facts, Scores):
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
-    """What the predictions in `folder` depend on: settings, checkpoint, the generator's mode.
+    """Read what the predictions in `folder` depend on: settings, checkpoint, mode of the generator.
 
     Raises:
-        InputError: it is not there or damaged.
+        InputError: the file is missing or damaged.
     """
     return read_json(folder / FACTS, Facts, f"delete {folder} and predict again")

@@ -1,4 +1,4 @@
-"""FID and KID of predictions against their targets, through torch-fidelity (an optional extra)."""
+"""FID and KID between predictions and targets, computed with torch-fidelity (an optional extra)."""
 
 import importlib.util
 from pathlib import Path
@@ -10,34 +10,34 @@ INCEPTION = "inception-v3-compat"
 FEATURES = 2048
 KID_SUBSET = 1000
 EXPLAINED = {
-    "fid": "Frechet inception distance (Heusel et al. 2017): between the Gaussians of 2048 Inception features of "
-    "predictions and targets, by torch-fidelity (TensorFlow's network and resizing to 299 pixels); lower is better; "
-    f"biased upwards where n is below {FEATURES}: compare it at equal n only",
+    "fid": "Frechet inception distance (Heusel et al. 2017): distance between the Gaussians fitted to 2048 Inception "
+    "features of predictions and targets, computed with torch-fidelity (TensorFlow's network and resizing to 299 "
+    f"pixels); lower is better; biased upwards if n is below {FEATURES}: compare it only at equal n",
     "kid": "kernel inception distance (Binkowski et al. 2018): unbiased squared maximum mean discrepancy of the same "
-    f"features, cubic polynomial kernel; over {KID_SUBSET} images drawn 100 times, or over all where there are no "
-    "more; lower is better, and it can fall below 0",
+    f"features, cubic polynomial kernel; mean over 100 random subsets of {KID_SUBSET} images, or computed once over "
+    "all images if there are no more than that; lower is better; can be negative",
 }
 
 
 def measure(folder: Path, weights: Path, sha256: str, network: str = INCEPTION) -> dict[str, object]:
-    """FID and KID between the images in `folder`/prediction and their targets in `folder`/target.
+    """Compute FID and KID between the images in `folder`/prediction and `folder`/target.
 
     Args:
-        folder: a run's predictions: prediction/{name}.png for each target/{name}.png, 8-bit RGB.
-        weights: of the Inception network; loaded with pickle, hence only if their checksum is
-        sha256: this one.
-        network: the name of a feature extractor that torch-fidelity knows.
+        folder: predictions of a run: prediction/{name}.png for each target/{name}.png, 8-bit RGB.
+        weights: the weights of the Inception network; loaded with pickle, hence only after verifying
+        sha256: their checksum.
+        network: the name of a feature extractor registered in torch-fidelity.
 
     Returns:
-        n, and metrics: fid and kid, each with mean, std (KID: over the draws) and ci95 (none).
+        n, and metrics: fid and kid, each with mean, std (KID: over the subsets) and ci95 (None).
 
     Raises:
-        InputError: the extra is not installed, an image is missing or too many, the weights are others.
+        InputError: the extra is not installed, an image has no counterpart, or the weights have another checksum.
     """
     verify(weights, sha256)
     if importlib.util.find_spec("torch_fidelity") is None:
         raise InputError(
-            "FID and KID need an extra that is not installed here: pip install --editable '.[fidelity]', "
+            "FID and KID need an extra that is not installed: pip install --editable '.[fidelity]', "
             "or run Snakemake with --software-deployment-method conda"
         )
     names = {kind: {file.name for file in (folder / kind).glob("*.png")} for kind in ("prediction", "target")}
@@ -46,12 +46,12 @@ def measure(folder: Path, weights: Path, sha256: str, network: str = INCEPTION) 
         raise InputError(f"{folder / kind / odd[0]}: the {kind} is missing; delete {folder} and predict again")
     n = len(names["target"])
     if n < 2:
-        raise InputError(f"{folder}: FID and KID need two images or more, not {n}")
+        raise InputError(f"{folder}: FID and KID need at least two images, not {n}")
     return {"n": n, "metrics": _distances(folder, n, weights, network)}
 
 
 def _distances(folder: Path, n: int, weights: Path, network: str) -> dict[str, dict]:
-    # an extra that most do without, and seconds to import
+    # an optional extra that takes seconds to import
     from torch_fidelity import calculate_metrics  # noqa: PLC0415
 
     draws = 100 if n > KID_SUBSET else 1

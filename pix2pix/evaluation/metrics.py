@@ -1,4 +1,4 @@
-"""How far predictions are from their targets: L1, PSNR and SSIM on 8-bit images, classes of label maps."""
+"""Metrics between predictions and targets: L1, PSNR and SSIM of 8-bit images, and scores of label maps."""
 
 import csv
 import math
@@ -19,11 +19,11 @@ Summary = dict[str, float | list[float] | None]
 SSIM_SETTINGS = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
 EXPLAINED = {
     "l1": "mean absolute difference of 8-bit levels (0 to 255) over pixels and channels; lower is better",
-    "psnr": "peak signal-to-noise ratio in dB, peak 255; identical images have inf; higher is better",
+    "psnr": "peak signal-to-noise ratio in dB, peak 255; inf for identical images; higher is better",
     "ssim": "structural similarity (Wang et al. 2004: Gaussian window of sigma 1.5, K1 0.01, K2 0.03), "
     "mean over pixels and RGB channels, at most 1; higher is better",
-    "ci95": "95 % interval of the mean over images: Student's t with n - 1 degrees of freedom; scores of label "
-    "maps: the same over the jackknife's pseudovalues, an image left out at a time (Tukey 1958)",
+    "ci95": "95 % confidence interval of the mean over images: Student's t with n - 1 degrees of freedom; scores of "
+    "label maps: the same over jackknife pseudovalues, leaving out one image at a time (Tukey 1958)",
 }
 
 
@@ -42,7 +42,7 @@ def read_prediction(folder: Path, name: str, size: int) -> np.ndarray:
     """The prediction of input `name` in `folder`/prediction, (size, size, 3) uint8.
 
     Raises:
-        InputError: it is missing, damaged or of another size.
+        InputError: the image is missing, damaged or of another size.
     """
     path = folder / "prediction" / f"{name}.png"
     try:
@@ -58,7 +58,7 @@ def read_prediction(folder: Path, name: str, size: int) -> np.ndarray:
 
 
 def summarise(scores: list[float]) -> Summary:
-    """Mean, standard deviation (n - 1) and 95 % t interval of the mean; null where n is too small."""
+    """Mean, standard deviation (n - 1) and 95 % t interval of the mean; None if n is too small."""
     values = np.array(scores)
     if len(values) < 2 or not np.isfinite(values).all() or np.ptp(values) == 0:
         mean = float(values.mean())
@@ -68,14 +68,14 @@ def summarise(scores: list[float]) -> Summary:
 
 
 def half_width(values: np.ndarray) -> float:
-    """Half the 95 % t interval of a mean: at n = 10 a bootstrap of the percentiles covers 85 to 90 % only."""
+    """Half the width of the 95 % t interval of a mean. (At n = 10, a percentile bootstrap covers only 85 to 90 %.)"""
     return float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
 
 
 def summarise_labels(matrices: np.ndarray) -> dict[str, Summary]:
-    """Scores of label maps over all images, (N, C, C + 1) confusion matrices, with 95 % jackknife intervals.
+    """Scores of label maps over all images, with 95 % jackknife intervals, from (N, C, C + 1) confusion matrices.
 
-    The pixels of all images are counted together; the jackknife leaves out whole images.
+    Scores are computed from the pixels of all images together; the jackknife leaves out one whole image at a time.
     """
     total, n = matrices.sum(0), len(matrices)
     without = [label_scores(total - matrix) for matrix in matrices]
@@ -84,7 +84,7 @@ def summarise_labels(matrices: np.ndarray) -> dict[str, Summary]:
         interval = None
         if n > 1:
             half = half_width(np.array([n * value - (n - 1) * scores[name] for scores in without]))
-            if half > 0:  # not NaN either
+            if half > 0:  # False for NaN, too
                 interval = [max(0.0, value - half), min(1.0, value + half)]
         summary[name] = {"mean": value, "std": None, "ci95": interval}
     return summary
@@ -98,13 +98,14 @@ def write_metrics(
     csv_path: Path,
     json_path: Path,
 ) -> None:
-    """metrics.csv, one row per image, and metrics.json: n, mean, standard deviation, interval and facts.
+    """Write metrics.csv, one row per image, and metrics.json: n, mean, standard deviation, interval and facts.
 
     Args:
         rows: name, l1, psnr, ssim of each image.
-        matrices: where images are label maps, the confusion matrix of each (see labels.confusion).
-        ceilings: the same of perfect predictions (see labels.ceiling).
-        facts: what the scores hold for (run, dataset, split, direction, ...), put before them.
+        matrices: if the images are label maps, the confusion matrix of each (see segmentation.confusion).
+        ceilings: the same for perfect predictions (see segmentation.ceiling).
+        facts: what the scores apply to (run, dataset, split, direction, ...); written before the scores.
+        csv_path, json_path: the files to write.
     """
     names = [column for column in rows[0] if column != "name"]
     scores = {name: summarise([row[name] for row in rows]) for name in names}

@@ -1,4 +1,4 @@
-"""Predictions of a trained generator over a split, as images."""
+"""Predictions of a trained generator for a split, as images."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,18 +17,19 @@ from pix2pix.system.checksum import sha256_of
 from pix2pix.system.json_file import write_json
 from pix2pix.system.progress import Progress
 
-RESIZE = "each half to {0}x{0} pixels, {1} (Pillow), whatever its shape; none where it has that size"
+RESIZE = "each half to {0}x{0} pixels, {1} (Pillow), regardless of its aspect ratio; not resized if it has that size"
 
 
 def generate(
     settings: PredictSettings, ckpt: Path, files: list[Path]
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield name, input, prediction and target of every pair, images (S, S, 3) uint8.
+    """Yield name, input, prediction and target of every pair; images are (S, S, 3) uint8.
 
-    One image at a time, normalised by its own statistics as in training (Isola et al. 2017, section 3.4).
+    Images are translated one at a time and normalised with their own statistics, as in training (Isola et al.
+    2017, section 3.4).
 
     Raises:
-        InputError: the checkpoint is damaged or of another network, or the records are damaged.
+        InputError: the checkpoint is damaged or belongs to another network, or the records are damaged.
     """
     generator = Generator(settings, settings.val_pic_size)
     load_network(generator, ckpt)
@@ -43,10 +44,10 @@ def generate(
 def write_predictions(
     run: str, settings: PredictSettings, ckpt: Path, files: list[Path], folder: Path
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
-    """Write one PNG per pair to prediction/, input/ and target/ in `folder`, and yield what `generate` does.
+    """Write one PNG per pair to prediction/, input/ and target/ in `folder`, and yield what `generate` yields.
 
-    The names are those of the pairs, whatever these are. At the end facts.json is written: what the
-    images depend on (settings, the checkpoint's name and checksum, the generator's mode).
+    The files are named after the pairs. At the end, facts.json is written with everything that the images
+    depend on (settings, name and checksum of the checkpoint, mode of the generator).
     """
     for kind in KINDS:
         (folder / kind).mkdir(parents=True)
@@ -54,7 +55,7 @@ def write_predictions(
     with Progress(generated, total=count(files), desc=f"predicting {run}", unit="image") as bar:
         for name, x, fake, y in bar:
             for kind, image in zip(KINDS, (x, fake, y), strict=True):
-                # Pillow would take no format from the name "..png"
+                # Pillow cannot infer the format from the name "..png"
                 Image.fromarray(image).save(folder / kind / f"{name}.png", "PNG")
             yield name, x, fake, y
     facts = {"checkpoint": ckpt.name, "checkpoint_sha256": sha256_of(ckpt), "generator_mode": mode_of(settings)}
@@ -64,7 +65,7 @@ def write_predictions(
 
 
 def mode_of(settings: PredictSettings) -> str:
-    """How the generator runs at prediction, in words."""
+    """Describe how the generator runs for prediction."""
     statistics = "instance" if settings.norm == "instance" else "batch"
     noise = f"dropout on (seed {settings.seed})" if settings.dropout else "no dropout"
     return f"{statistics} statistics of each image alone, as in training; {noise}"

@@ -1,4 +1,4 @@
-"""Published numbers from workflow/published.yaml: beside ours where they compare, else with the reason."""
+"""Published numbers from workflow/published.yaml: shown beside ours if comparable, else with the reason why not."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from pix2pix.system.errors import InputError
 
 @dataclass(frozen=True)
 class Published:
-    """One published table, or a part of it, for the task of a comparison."""
+    """A published table, or a part of it, for the task of a comparison."""
 
     source: str
     address: str
@@ -19,15 +19,15 @@ class Published:
     shows: str
     columns: list[str]
     scores: dict[str, list[float]]
-    metrics: list[str]  # ours, one a column; empty: not comparable
-    note: str  # what differs, or why the numbers do not compare
+    metrics: list[str]  # our name of the metric in each column; empty: not comparable
+    note: str  # what differs, or why the numbers are not comparable
 
 
 def read_published(path: Path) -> dict:
-    """The data file.
+    """Read the data file.
 
     Raises:
-        InputError: it is missing or no YAML.
+        InputError: the file is missing or is not valid YAML.
     """
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -36,7 +36,7 @@ def read_published(path: Path) -> dict:
 
 
 def published_for(comparison: Comparison, data: dict) -> list[Published]:
-    """What was published for the comparison's dataset and direction, each with whether and why it compares."""
+    """The numbers published for the dataset and direction of a comparison, and whether and why they are comparable."""
     found = []
     for entry in data["numbers"]:
         if any(entry[key] != comparison.task[key] for key in ("dataset", "direction")):
@@ -59,7 +59,7 @@ def published_for(comparison: Comparison, data: dict) -> list[Published]:
 
 
 def _differences(entry: dict, comparison: Comparison) -> list[str]:
-    """Where the protocol of a published number is not that of the comparison, in words."""
+    """Describe how the protocol of a published number differs from that of the comparison."""
     task = comparison.task
     here = {"split": task["predict_split"], "n": comparison.rows[0].runs[0]["n"], "size": task["val_pic_size"]}
     names = {"split": "split", "n": "number of images", "size": "width in pixels"}

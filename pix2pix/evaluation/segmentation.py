@@ -1,6 +1,6 @@
-"""Label maps as colours: which class a pixel shows, and how well a predicted map agrees with the target.
+"""Colour-coded label maps: the class of each pixel, and the agreement of predicted maps with their targets.
 
-Classes, colours and what is ignored are those of the Cityscapes benchmark (Cordts et al. 2016, "The
+Classes, colours and ignored labels are those of the Cityscapes benchmark (Cordts et al. 2016, "The
 Cityscapes Dataset for Semantic Urban Scene Understanding"; labels.py of its published scripts).
 """
 
@@ -36,7 +36,7 @@ CLASSES = {
     "motorcycle": (0, 0, 230),
     "bicycle": (119, 11, 32),
 }
-# not evaluated: pixels whose target has one of these colours count for nothing
+# not evaluated: pixels whose target has one of these colours are not counted
 IGNORED = {
     "unlabeled, ego vehicle, rectification border, out of roi, static": (0, 0, 0),
     "dynamic": (111, 74, 0),
@@ -52,21 +52,21 @@ IGNORED = {
 SPECKS = 5  # pixels
 COLOURS = np.array([*CLASSES.values(), *IGNORED.values()])
 EXPLAINED = {
-    "pixel_accuracy": "share of the evaluated pixels whose class is right; higher is better",
-    "class_accuracy": "the same for each class of the target, then the mean over the classes that occur in the targets",
-    "class_iou": "intersection over union of each class, mean over the classes that occur in targets or predictions",
-    "classes": "the nearest colour of the palette (Euclidean in RGB) tells a pixel's class; one count of pixels over "
-    f"all images; evaluated are {len(CLASSES)} classes: {', '.join(CLASSES)}; a pixel is left out where its target "
-    f"is none of them: {', '.join(IGNORED)}; a prediction that is none of them is wrong",
+    "pixel_accuracy": "share of evaluated pixels with the correct class; higher is better",
+    "class_accuracy": "the same per class of the target, averaged over the classes that occur in the targets",
+    "class_iou": "intersection over union per class, averaged over the classes that occur in targets or predictions",
+    "classes": "each pixel has the class of the nearest palette colour (Euclidean in RGB); pixels of all images "
+    f"are counted together; {len(CLASSES)} classes are evaluated: {', '.join(CLASSES)}; pixels are ignored if their "
+    f"target is one of: {', '.join(IGNORED)}; predicting one of these is an error",
     "ceilings": "what a perfect prediction would score: targets stored as JPEG have wrong colours at the edges of "
-    "classes, which count as mistakes. An estimate: each target's classes, freed of specks by a majority over "
-    f"{SPECKS} x {SPECKS} pixels, in exact colours, compared with themselves after JPEG with the file's own tables; "
-    "1 where targets are not JPEG",
+    "classes, which count as errors. An estimate: the classes of each target, with specks removed by a majority vote "
+    f"over {SPECKS} x {SPECKS} pixels, in exact colours, are compared with themselves after JPEG compression with the "
+    "file's own tables; 1 if targets are not JPEG",
 }
 
 
 def classify(image: np.ndarray) -> np.ndarray:
-    """The index of the nearest palette colour of each pixel: (H, W, 3) uint8 to (H, W) int, classes before ignored."""
+    """The index of each pixel's nearest palette colour, (H, W, 3) uint8 to (H, W) int; ignored labels come last."""
     colours, where = np.unique(image.reshape(-1, 3), axis=0, return_inverse=True)
     return KDTree(COLOURS).query(colours)[1][where.reshape(image.shape[:2])]
 
@@ -74,7 +74,7 @@ def classify(image: np.ndarray) -> np.ndarray:
 def confusion(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Count pixels by class: two images (H, W, 3) uint8 to (19, 20) int64, rows targets, columns predictions.
 
-    The last column counts pixels that are predicted as something that is not evaluated.
+    The last column counts pixels that are predicted as an ignored label.
     """
     number = len(CLASSES)
     found, right = classify(prediction), classify(target)
@@ -84,11 +84,11 @@ def confusion(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def ceiling(pair: bytes, direction: Direction) -> np.ndarray:
-    """The confusion matrix of a perfect prediction and the target as JPEG stores it (see EXPLAINED): (19, 20) int64.
+    """The confusion matrix between a perfect prediction and the target after JPEG (see EXPLAINED): (19, 20) int64.
 
     Args:
-        pair: the image's file, A left and B right.
-        direction: says which half is the target.
+        pair: the contents of the image file, A on the left and B on the right.
+        direction: determines which half is the target.
     """
     left, right = halves(open_rgb(pair))
     target = np.asarray(right if direction == "AtoB" else left)
@@ -103,14 +103,14 @@ def ceiling(pair: bytes, direction: Direction) -> np.ndarray:
 
 
 def _majority(classes: np.ndarray) -> np.ndarray:
-    """The commonest class around each pixel: (H, W) int to (H, W) int."""
+    """The most frequent class around each pixel: (H, W) int to (H, W) int."""
     found = np.unique(classes)
     shares = [uniform_filter((classes == each).astype(np.float32), SPECKS) for each in found]
     return found[np.argmax(shares, axis=0)]
 
 
 def label_scores(matrix: np.ndarray) -> dict[str, float]:
-    """pixel_accuracy, class_accuracy and class_iou, in [0, 1], of a (C, C + 1) confusion matrix; nan without pixels."""
+    """pixel_accuracy, class_accuracy and class_iou, in [0, 1], of a (C, C + 1) confusion matrix; NaN without pixels."""
     hits = np.diag(matrix).astype(float)
     targets, predictions = matrix.sum(1), matrix[:, :-1].sum(0)
     union = targets + predictions - hits
@@ -124,7 +124,7 @@ def label_scores(matrix: np.ndarray) -> dict[str, float]:
 
 
 def class_overlaps(matrix: np.ndarray) -> dict[str, float | None]:
-    """Intersection over union of each class by its name; None for one that never occurs."""
+    """Intersection over union by class name; None for a class that does not occur."""
     hits = np.diag(matrix).astype(float)
     union = matrix.sum(1) + matrix[:, :-1].sum(0) - hits
     pairs = zip(CLASSES, hits, union, strict=True)

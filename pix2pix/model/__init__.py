@@ -1,6 +1,6 @@
 """The networks.
 
 In: settings.
-Out: generator, discriminator, losses, checkpoints read and written, the device they run on.
+Out: generator, discriminator, losses, reading and writing of checkpoints, the device to run on.
 May import: system, config.
 """

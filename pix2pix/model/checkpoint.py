@@ -1,7 +1,7 @@
-"""Checkpoints of one network: written under its own parameter names, read under any prefix.
+"""Checkpoints of one network: written with its own parameter names, read with any prefix.
 
-A checkpoint may come from anywhere, so it is parsed here and not by MindSpore, whose reader copies
-what the file says without a look at how many bytes there are.
+A checkpoint may come from an untrusted source. It is therefore parsed here and not by MindSpore, whose
+reader copies as many bytes as the file claims without checking how many there are.
 """
 
 import binascii
@@ -19,18 +19,18 @@ from pix2pix.system.checksum import replacing_checked, verify
 from pix2pix.system.errors import InputError
 
 SHOWN_AT_MOST = 5
-LARGEST = 2**31 - 1  # bytes; protobuf reads no more
-CRC_MARK, CRC_BYTES = b"crc_num", 10  # what save_checkpoint(crc_check=True) puts at the end
+LARGEST = 2**31 - 1  # bytes; the limit of protobuf
+CRC_MARK, CRC_BYTES = b"crc_num", 10  # appended by save_checkpoint(crc_check=True)
 
 
 def save_network(network: nn.Cell, prefix: str, path: Path) -> None:
-    """Write the parameters of `network`, without `prefix` before their names, as a MindSpore checkpoint.
+    """Write the parameters of `network`, with `prefix` removed from their names, as a MindSpore checkpoint.
 
-    Its SHA-256 is written beside it, and checked when it is loaded. The bytes are those of save_checkpoint, whose
-    own words about a full disk would stand above ours.
+    Its SHA-256 is written to a file beside it and verified on loading. The bytes are the same as those of
+    save_checkpoint, which is not used because it prints its own messages when the disk is full.
 
     Raises:
-        OSError: the disk is full or the folder cannot be written.
+        OSError: the disk is full or the folder is not writable.
     """
     with replacing_checked(path) as scratch, open(scratch, "wb") as file:
         for parameter in stored_parameters(network):
@@ -43,54 +43,54 @@ def save_network(network: nn.Cell, prefix: str, path: Path) -> None:
 
 
 def stored_parameters(network: nn.Cell) -> list[ms.Parameter]:
-    """The parameters that belong in a checkpoint: weights and moving statistics, no dropout masks."""
+    """The parameters that belong in a checkpoint: weights and moving statistics, but not dropout masks."""
     return [parameter for parameter in network.get_parameters() if not parameter.name.endswith(".kept")]
 
 
 def load_network(network: nn.Cell, path: Path, prefix: str = "") -> None:
-    """Fill `network` from a checkpoint whose names may carry any prefix (net_generator., ...).
+    """Load a checkpoint, whose names may have any prefix (net_generator., ...), into `network`.
 
-    Moving statistics may be missing: they are never used. `prefix` is what the network's own names carry.
+    Moving statistics may be missing because they are never used. `prefix` is the prefix of the network's own names.
 
     Raises:
-        InputError: no checkpoint, a damaged one, or one whose parameters are missing, of another shape or
-            type, or not finite.
+        InputError: the checkpoint is missing or damaged, or its parameters are missing, have the wrong shape
+            or type, or are not finite.
     """
     found = _read(path)
     expected = {parameter.name.removeprefix(prefix): parameter for parameter in stored_parameters(network)}
     prefix = _prefix(found, expected)
     missing = [name for name, own in expected.items() if prefix + name not in found and own.requires_grad]
     if missing:
-        raise InputError(f"{path}: no float32 {_some(missing)}; were g_layers and norm the same when it was trained?")
+        raise InputError(f"{path}: no float32 {_some(missing)}; was it trained with the same g_layers and norm?")
     present = {name: found[prefix + name] for name in expected if prefix + name in found}
     shapes = {name: (values.shape, expected[name].shape) for name, values in present.items()}
     misshapen = [f"{name} is {_by(its)}, not {_by(own)}" for name, (its, own) in shapes.items() if its != own]
     if misshapen:
-        raise InputError(f"{path}: {_some(misshapen)}; set g_ngf (and g_layers) as it was trained")
+        raise InputError(f"{path}: {_some(misshapen)}; set g_ngf (and g_layers) to the values it was trained with")
     if not_finite := [name for name, values in present.items() if not np.isfinite(values).all()]:
-        raise InputError(f"{path}: NaN or infinite values in {_some(not_finite)}: its training diverged; use another")
+        raise InputError(f"{path}: NaN or infinite values in {_some(not_finite)}: its training diverged, use another")
     for name, values in present.items():
         expected[name].set_data(ms.Tensor(values))
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a checkpoint file by name, float32."""
+    """The float32 arrays of a checkpoint file, by name."""
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint")
     if path.stat().st_size > LARGEST:
-        raise InputError(f"{path}: is larger than 2 GiB, so not the checkpoint of a pix2pix network")
+        raise InputError(f"{path}: is larger than 2 GiB, so it is not a checkpoint of a pix2pix network")
     verify(path, None)
     checkpoint = _parse(path)
     arrays: dict[str, np.ndarray] = {}
-    # a large tensor comes in several pieces of one name
+    # a large tensor is stored as several pieces with the same name
     for name, pieces in groupby(checkpoint.value, key=lambda value: value.tag):
         tensors = [piece.tensor for piece in pieces if piece.HasField("tensor")]
         if name in arrays:
-            raise InputError(f"{path}: {name} is there twice: the file is damaged or was put together wrongly")
+            raise InputError(f"{path}: contains {name} twice: the file is damaged or was assembled incorrectly")
         if tensors and tensors[0].tensor_type == "Float32":
             arrays[name] = _array(tensors, f"{path}: {name}")
     if not arrays:
-        raise InputError(f"{path}: no float32 parameters in it: it is not a MindSpore checkpoint of a generator")
+        raise InputError(f"{path}: contains no float32 parameters: it is not a MindSpore checkpoint of a generator")
     return arrays
 
 
@@ -106,13 +106,13 @@ def _parse(path: Path) -> Checkpoint:
         checkpoint.ParseFromString(body)
     except DecodeError:
         raise InputError(
-            f"{path}: not a sound MindSpore checkpoint (truncated, damaged, or another kind of file)"
+            f"{path}: not a valid MindSpore checkpoint (truncated, damaged, or another kind of file)"
         ) from None
     return checkpoint
 
 
 def _array(tensors: list, where: str) -> np.ndarray:
-    """The pieces of one parameter as an array, once there are as many bytes as its shape needs."""
+    """Join the pieces of one parameter into an array, after checking the number of bytes against its shape."""
     dims = list(tensors[0].dims)
     data = b"".join(tensor.tensor_content for tensor in tensors)
     needed = 4 * math.prod(dims)
@@ -122,7 +122,7 @@ def _array(tensors: list, where: str) -> np.ndarray:
 
 
 def _prefix(found: dict[str, np.ndarray], expected: dict[str, ms.Parameter]) -> str:
-    """The prefix under which most of the expected names stand; of several, the shortest."""
+    """The prefix with which most of the expected names are found; the shortest in case of a tie."""
     first = next(iter(expected))
     prefixes = {name.removesuffix(first) for name in found if name == first or name.endswith(f".{first}")}
     score = {prefix: sum(prefix + name in found for name in expected) for prefix in prefixes | {""}}

@@ -13,17 +13,17 @@ DEVICES = ("CPU", "GPU", "Ascend")
 
 
 def select_device(device_target: str) -> None:
-    """Make `device_target` the device of all that follows and say what was chosen.
+    """Select `device_target` for all later computations and log the choice.
 
     Raises:
-        InputError: this MindSpore, or this machine, does not offer the device.
+        InputError: the device is not available in this MindSpore or on this machine.
     """
     check_device(device_target)
     print(describe_device(device_target), file=sys.stderr, flush=True)
 
 
 def check_device(device_target: str) -> None:
-    """Make `device_target` the device, silently; raises as `select_device` does."""
+    """Select `device_target` without logging; raises the same errors as `select_device`."""
     with _quiet():
         try:
             ms.set_device(device_target)
@@ -32,13 +32,13 @@ def check_device(device_target: str) -> None:
             available = [device for device in DEVICES if ms.hal.is_available(device)]
     raise InputError(
         f"device_target: {device_target} is not available; MindSpore {ms.__version__} as installed here "
-        f"offers {', '.join(available)} (GLOG_v=2 in the environment shows what it misses)"
+        f"offers {', '.join(available)} (set GLOG_v=2 in the environment to see what is missing)"
     )
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep MindSpore's search for libraries off the terminal, unless the user set its log level."""
+    """Hide MindSpore's messages about its search for libraries, unless the user has set its log level."""
     if "GLOG_v" in os.environ:
         yield
         return
@@ -54,7 +54,7 @@ def _quiet() -> Iterator[None]:
 
 
 def describe_device(device_target: str) -> str:
-    """One line for the log: device, threads and, on a CPU, the choice that guards against the slow convolutions."""
+    """One line for the log: device, threads and, on a CPU, the oneDNN setting that avoids slow convolutions."""
     if device_target != "CPU":
         return f"MindSpore {ms.__version__} on {device_target}"
     threads = os.environ.get("OMP_NUM_THREADS", os.cpu_count())

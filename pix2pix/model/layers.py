@@ -1,4 +1,4 @@
-"""Layers of both networks, written so that MindSpore's kernels for the CPU do them fast."""
+"""Layers of both networks, written to be fast with MindSpore's CPU kernels."""
 
 import mindspore as ms
 import numpy as np
@@ -10,9 +10,9 @@ PADDED = ((0, 0), (0, 0), (1, 1), (1, 1))
 
 
 class InstanceNorm(nn.Cell):
-    """Each channel of each image to mean 0 and variance 1, without learnt parameters.
+    """Normalise each channel of each image to mean 0 and variance 1, without trainable parameters.
 
-    MindSpore's own layer runs on GPU and Ascend alone.
+    MindSpore's own layer only runs on GPU and Ascend.
     """
 
     def construct(self, x):
@@ -23,21 +23,21 @@ class InstanceNorm(nn.Cell):
 
 
 class LeakyReLU(nn.Cell):
-    """x where it is positive, else alpha x; the gradient of nn.LeakyReLU, of a maximum, is slow on a CPU."""
+    """x where it is positive, else alpha x; nn.LeakyReLU is a maximum, whose gradient is slow on a CPU."""
 
     def __init__(self, alpha: float):
         super().__init__()
         self.alpha = alpha
 
     def construct(self, x):
-        # of sums and products only: differences cost a slow negation on the way back
+        # only sums and products: a difference needs a slow negation in the backward pass
         return self.alpha * x + (1 - self.alpha) * ops.relu(x)
 
 
 class PatchLogits(nn.Cell):
-    """A 4x4 convolution to one channel: one filter leaves a CPU's matrix multiply nothing to share.
+    """A 4x4 convolution to one channel, which as a matrix multiplication with one column is slow on a CPU.
 
-    So each of the 16 taps becomes a channel by a 1x1 convolution, and a fixed convolution shifts and adds them.
+    Instead, a 1x1 convolution computes each of the 16 taps as a channel, and a fixed convolution shifts and adds them.
     """
 
     def __init__(self, channels: int, padding: int, bias: bool):
@@ -54,18 +54,18 @@ class PatchLogits(nn.Cell):
 
 
 class PureBatchNorm(nn.BatchNorm2d):
-    """Batch normalisation by the statistics of the batch that leaves its moving statistics as they are.
+    """Batch normalisation with the statistics of the batch, without updating moving statistics.
 
-    The compiler may then work it out once where it is asked for twice on the same values: that is how
+    Because it has no side effects, the compiler can merge two calls on the same values into one. This is how
     both losses share the discriminator's forward pass on the generated image.
     """
 
     def __init__(self, channels: int):
         super().__init__(channels, use_batch_statistics=True)
-        # kernels write moving statistics here, nothing reads them
+        # kernels write moving statistics here; nothing reads them
         self.unread = ms.Tensor(np.zeros(channels, np.float32)), ms.Tensor(np.zeros(channels, np.float32))
         self.pure = ops.BatchNorm(is_training=True, epsilon=self.eps)
-        # without these MindSpore takes it for an operation with effects, which happens as often as it is written
+        # otherwise MindSpore assumes side effects and does not merge calls
         self.pure.add_prim_attr("side_effect_mem", False)
         self.pure.set_signatures(())
 
@@ -74,18 +74,18 @@ class PureBatchNorm(nn.BatchNorm2d):
 
 
 def norm_layer(norm: str, channels: int, pure: bool = False) -> nn.Cell:
-    """Normalisation by the statistics of the batch at hand, in training and at prediction."""
+    """Normalisation with the statistics of the current batch, both in training and for prediction."""
     if norm == "instance":
         return InstanceNorm()
     return PureBatchNorm(channels) if pure else nn.BatchNorm2d(channels, use_batch_statistics=True)
 
 
 def empty_rows(images: int, size: int) -> int:
-    """Rows of zeros after each image where they are folded into one, at the smaller size of a layer; 0: not folded.
+    """Rows of zeros to insert after each image when a layer folds its batch into one image; 0: do not fold.
 
-    oneDNN multiplies transposed matrices of few columns (up to some 280, a column a pixel) without
-    rearranging them, at half the speed; and small images one by one, each time with all weights.
-    One image of 16 x 16 has columns enough with two rows more.
+    `size` is the smaller of the layer's input and output sizes. oneDNN does not repack transposed matrices
+    with few columns (up to about 280; one column per pixel), which halves its speed, and it processes small
+    images one by one, each time with all weights. A single 16 x 16 image has enough columns with two more rows.
     """
     if size > 16:
         return 0
@@ -93,21 +93,21 @@ def empty_rows(images: int, size: int) -> int:
 
 
 def fold(x: ms.Tensor, rows: int) -> ms.Tensor:
-    """All images (N, C, H, W) one below the other, `rows` of zeros after each: (1, C, N (H + rows), W)."""
+    """Stack all images (N, C, H, W) vertically, each followed by `rows` rows of zeros: (1, C, N (H + rows), W)."""
     n, channels, height, width = x.shape
-    # not ops.pad: its gradient gives the first call's values ever after
+    # not ops.pad: its gradient keeps returning the values of the first call
     x = ops.concat((x, ops.zeros((n, channels, rows, width), x.dtype)), 2)
     return x.transpose(1, 0, 2, 3).reshape(1, channels, n * (height + rows), width)
 
 
 def unfold(x: ms.Tensor, images: int, height: int) -> ms.Tensor:
-    """The first `height` rows of each of the images that lie one below the other: (N, C, height, W)."""
+    """The first `height` rows of each of the vertically stacked images: (N, C, height, W)."""
     _, channels, _, width = x.shape
     return x.reshape(channels, images, -1, width)[:, :, :height].transpose(1, 0, 2, 3)
 
 
 class DownConvolution(nn.Conv2d):
-    """A 4x4 convolution of stride 2 with one pixel of zeros around: (N, channels, S, S) to (N, filters, S/2, S/2)."""
+    """A 4x4 convolution, stride 2, zero padding 1: (N, channels, S, S) to (N, filters, S/2, S/2)."""
 
     def __init__(self, channels: int, filters: int, bias: bool):
         super().__init__(channels, filters, 4, 2, pad_mode="pad", padding=1, has_bias=bias)
@@ -120,7 +120,7 @@ class DownConvolution(nn.Conv2d):
 
 
 class UpConvolution(nn.Conv2dTranspose):
-    """Its transpose: (N, channels, S, S) to (N, filters, 2S, 2S)."""
+    """The transposed convolution: (N, channels, S, S) to (N, filters, 2S, 2S)."""
 
     def __init__(self, channels: int, filters: int, bias: bool):
         super().__init__(channels, filters, 4, 2, pad_mode="pad", padding=1, has_bias=bias)
@@ -133,7 +133,7 @@ class UpConvolution(nn.Conv2dTranspose):
 
 
 def convolution(channels: int, filters: int, stride: int, norm: str, pad_mode: str) -> list[nn.Cell]:
-    """A 4x4 convolution with one pixel of padding, as layers; biased only under instance norm."""
+    """The layers of a 4x4 convolution with one pixel of padding; it has a bias only with instance norm."""
     bias = norm == "instance"
     if pad_mode != "CONSTANT":
         padding = nn.Pad(paddings=PADDED, mode=pad_mode)
@@ -144,7 +144,7 @@ def convolution(channels: int, filters: int, stride: int, norm: str, pad_mode: s
 
 
 class Dropout(nn.Cell):
-    """Dropout of one half by a mask that the caller draws, so that it is a function of the seed and the step."""
+    """Dropout with probability 0.5; the caller draws the mask, so that it depends only on the seed and the step."""
 
     def __init__(self, shape: tuple[int, int, int, int]):
         super().__init__()
@@ -154,7 +154,7 @@ class Dropout(nn.Cell):
         return x * self.kept[: x.shape[0]]
 
     def draw(self, random: np.random.Generator) -> None:
-        """Drop each value with probability 0.5; what is kept counts double."""
+        """Draw a new mask: each value is dropped with probability 0.5, and kept values are doubled."""
         mask = random.integers(2, size=self.kept.shape).astype(np.float32) * 2
-        # set_data would give the parameter new memory, which a compiled graph does not look at
+        # set_data would allocate new memory, which a compiled graph would not read
         ops.assign(self.kept, ms.Tensor(mask))

@@ -7,19 +7,19 @@ from pix2pix.config.settings import TrainSettings
 
 
 def adversarial_loss(logits: ms.Tensor, real: float) -> ms.Tensor:
-    """Mean binary cross-entropy of the patches' logits (any shape, float32) against `real` (1 or 0), in nats."""
+    """Mean binary cross-entropy, in nats, of the patch logits (float32, any shape) for the label `real` (1 or 0)."""
     return (ops.relu(logits) - logits * real + ops.log1p(ops.exp(-ops.abs(logits)))).mean()
 
 
 class Losses:
-    """The losses of one step, for a discriminator that may see the input beside the image."""
+    """The losses of one step; a conditional discriminator also receives the input."""
 
     def __init__(self, discriminator: nn.Cell, settings: TrainSettings):
         self.discriminator = discriminator
         self.settings = settings
 
     def classify(self, x: ms.Tensor, image: ms.Tensor) -> ms.Tensor:
-        """Logits of the patches of `image`, (N, 3, S, S), given the input x of the same shape."""
+        """Patch logits of `image`, (N, 3, S, S), given the input x of the same shape."""
         seen = ops.concat((x, image), 1) if self.settings.conditional else image
         return self.discriminator(seen)
 
@@ -30,7 +30,7 @@ class Losses:
         return self.settings.lambda_dis * (generated + real)
 
     def of_generator(self, x: ms.Tensor, y: ms.Tensor, fake: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor]:
-        """The whole loss, then its parts before weighing: adversarial and L1 (mean absolute error), scalars."""
+        """The total loss and its unweighted parts, adversarial and L1 (mean absolute error), as scalars."""
         gan = adversarial_loss(self.classify(x, fake), 1.0)
         l1 = ops.abs(fake - y).mean()
         return self.settings.lambda_gan * gan + self.settings.lambda_l1 * l1, gan, l1

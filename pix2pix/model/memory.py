@@ -1,4 +1,4 @@
-"""The memory that settings ask for at least, so that absurd ones are refused before anything is built."""
+"""A lower bound of the memory that settings need, so that absurd values are rejected before anything is built."""
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -9,13 +9,13 @@ from pix2pix.config.settings import GeneratorSettings, PredictSettings, TrainSet
 from pix2pix.system.errors import InputError
 
 FLOAT = 4  # bytes
-COPIES = 4  # of each weight while it is trained: itself, its gradient and Adam's two moments
-PILLOW = 4  # bytes of an RGB pixel in Pillow's memory
-KERNEL = 16  # weights of a 4x4 convolution, for each pair of channels
+COPIES = 4  # per weight in training: the weight, its gradient and Adam's two moments
+PILLOW = 4  # bytes per RGB pixel in Pillow
+KERNEL = 16  # weights of a 4x4 convolution per pair of channels
 
 
 def training_memory(settings: TrainSettings, on_cpu: bool) -> dict[str, int]:
-    """Bytes that a worker needs at least, by the setting to lower; on another device those of its images alone."""
+    """Minimum bytes that a worker needs, by the setting to lower; on other devices than the CPU only for images."""
     key = "load_size" if settings.jitter else "train_pic_size"
     needed = {key: PILLOW * getattr(settings, key) ** 2}
     if on_cpu:
@@ -27,7 +27,7 @@ def training_memory(settings: TrainSettings, on_cpu: bool) -> dict[str, int]:
 
 
 def prediction_memory(settings: PredictSettings, on_cpu: bool) -> dict[str, int]:
-    """Bytes that a prediction needs at least, by the setting to lower; on another device those of an image alone."""
+    """Minimum bytes that a prediction needs, by the setting to lower; on other devices than the CPU only for images."""
     needed = {"val_pic_size": PILLOW * settings.val_pic_size**2}
     if on_cpu:
         needed["g_ngf"] = FLOAT * _generator_weights(settings)
@@ -36,16 +36,16 @@ def prediction_memory(settings: PredictSettings, on_cpu: bool) -> dict[str, int]
 
 
 def check_memory(needed: Mapping[str, int], workers: int = 1) -> None:
-    """Refuse what this machine has not the memory for, with so many workers on it.
+    """Check that this machine has enough memory for `workers` workers.
 
     Raises:
-        InputError: it would take more than there is; the text names the setting that takes most.
+        InputError: it does not; the message names the setting that needs most.
     """
-    most, there_is = workers * sum(needed.values()), psutil.virtual_memory().total
-    if most > there_is:
+    most, total = workers * sum(needed.values()), psutil.virtual_memory().total
+    if most > total:
         key = max(needed, key=lambda name: needed[name])
         raise InputError(
-            f"{key}: would take at least {_gigabytes(most)} of memory, and this machine has {_gigabytes(there_is)}: "
+            f"{key}: would need at least {_gigabytes(most)} of memory, and this machine has {_gigabytes(total)}: "
             f"lower {key}"
         )
 
@@ -59,7 +59,7 @@ def _filters(settings: GeneratorSettings) -> list[int]:
 
 
 def _generator_weights(settings: GeneratorSettings) -> int:
-    """Weights of the U-Net's convolutions (pix2pix.model.networks.Generator), without biases and norms."""
+    """Number of weights in the U-Net's convolutions (pix2pix.model.networks.Generator), without biases and norms."""
     filters, weights = _filters(settings), 0
     for level, inner in enumerate(filters):
         channels, outer = (filters[level - 1],) * 2 if level else (settings.g_in_planes, settings.g_out_planes)
@@ -69,11 +69,11 @@ def _generator_weights(settings: GeneratorSettings) -> int:
 
 
 def _generator_outputs(settings: GeneratorSettings, size: int) -> Iterator[int]:
-    """Numbers that each convolution on the way down makes of an image."""
+    """Number of output values per image of each encoder convolution."""
     return (channels * (size >> level + 1) ** 2 for level, channels in enumerate(_filters(settings)))
 
 
 def _discriminator_weights(settings: TrainSettings) -> int:
-    """Weights of the convolutions of pix2pix.model.networks.Discriminator but the last; 1x1 for d_layers 0."""
+    """Number of weights in all but the last convolution of pix2pix.model.networks.Discriminator; 1x1 for d_layers 0."""
     filters = [settings.d_channels] + [settings.d_ndf * min(2**level, 8) for level in range(settings.d_layers + 1)]
     return sum(KERNEL * a * b for a, b in pairwise(filters)) if settings.d_layers else 2 * settings.d_ndf**2

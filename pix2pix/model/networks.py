@@ -24,7 +24,7 @@ from pix2pix.model.layers import (
 
 
 class UnetBlock(nn.Cell):
-    """One level of the U-Net: down, the levels below, up; its input is joined to its output.
+    """One level of the U-Net: downsampling, the levels below, upsampling; a skip connection appends its input.
 
     Maps (N, channels, H, W) to (N, outer + channels, H, W) with the skip connection, else to
     (N, outer, H, W).
@@ -57,9 +57,9 @@ class UnetBlock(nn.Cell):
 
 
 class Generator(nn.Cell):
-    """U-Net of g_layers levels: (N, g_in_planes, S, S) to (N, g_out_planes, S, S), both in [-1, 1], float32.
+    """U-Net with g_layers levels: (N, g_in_planes, S, S) to (N, g_out_planes, S, S), both float32 in [-1, 1].
 
-    With dropout, N is at most `batch` and S is `size`; `sample_dropout` is called before each forward pass.
+    With dropout, N is at most `batch`, S is `size`, and `sample_dropout` must be called before each forward pass.
     """
 
     def __init__(self, settings: GeneratorSettings, size: int, batch: int = 1):
@@ -69,7 +69,7 @@ class Generator(nn.Cell):
         block = None
         for level in reversed(range(1, settings.g_layers)):
             outer, drop = filters[level - 1], None
-            # the widest levels but the innermost: the three that the paper drops from at 8 levels
+            # the widest levels except the innermost: with 8 levels, the three with dropout in the paper
             if settings.dropout and 4 <= level < settings.g_layers - 1:
                 drop = Dropout((batch, outer, size >> level, size >> level))
                 self.dropouts.append(drop)
@@ -81,14 +81,14 @@ class Generator(nn.Cell):
         return self.model(x)
 
     def sample_dropout(self, *seed: int) -> None:
-        """New dropout masks, a function of the numbers given; nothing without dropout."""
+        """Draw new dropout masks, determined by the numbers given; without dropout, do nothing."""
         random = np.random.default_rng(seed)
         for dropout in self.dropouts:
             dropout.draw(random)
 
 
 class ConvNormReLU(nn.Cell):
-    """A convolution, normalisation and LeakyReLU of the discriminator."""
+    """A convolution of the discriminator with normalisation and LeakyReLU."""
 
     def __init__(self, settings: TrainSettings, channels: int, filters: int, stride: int):
         super().__init__()
@@ -101,7 +101,7 @@ class ConvNormReLU(nn.Cell):
 
 
 class PixelConvNormReLU(nn.Cell):
-    """The same with a 1x1 convolution, for the discriminator of single pixels."""
+    """The same with a 1x1 convolution, for the pixel discriminator (PixelGAN)."""
 
     def __init__(self, settings: TrainSettings, channels: int, filters: int):
         super().__init__()
@@ -114,9 +114,9 @@ class PixelConvNormReLU(nn.Cell):
 
 
 class Discriminator(nn.Cell):
-    """PatchGAN: (N, d_channels, S, S) to a logit for each patch, (N, 1, P, P), float32.
+    """PatchGAN: (N, d_channels, S, S) to one logit per patch, (N, 1, P, P), float32.
 
-    d_layers 0, 1, 3 and 5 classify patches of 1, 16, 70 and 286 pixels (appendix 6.1.2).
+    With d_layers 0, 1, 3 and 5, patches are 1, 16, 70 and 286 pixels wide (appendix 6.1.2).
     """
 
     def __init__(self, settings: TrainSettings):
@@ -144,10 +144,10 @@ class Discriminator(nn.Cell):
 
 
 def initialise(network: nn.Cell, settings: TrainSettings) -> None:
-    """Draw the starting weights from MindSpore's seeded generator (ms.set_seed decides them).
+    """Draw the initial weights from MindSpore's random number generator (seeded by ms.set_seed).
 
     Convolutions: normal with standard deviation init_gain, Xavier uniform with gain init_gain, or
-    all init_gain; biases 0. Normalisation: gamma 1, beta 0.
+    constant init_gain; biases 0. Normalisation: gamma 1, beta 0.
     """
     draw = {"normal": Normal, "xavier": XavierUniform, "constant": Constant}[settings.init_type](settings.init_gain)
     for parameter in network.trainable_params():
@@ -158,7 +158,7 @@ def initialise(network: nn.Cell, settings: TrainSettings) -> None:
 
 
 def compile_forward(network: nn.Cell) -> Callable[[ms.Tensor], ms.Tensor]:
-    """The network as one compiled graph, without gradients."""
+    """Compile the network as one graph, without gradients."""
 
     @ms.jit
     def forward(x):

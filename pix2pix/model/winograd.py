@@ -1,9 +1,9 @@
 """A 4x4 convolution with a quarter of the multiplications (Winograd; Lavin and Gray 2016, section 4).
 
-In one dimension 3 neighbouring values of a 4-tap filter g over 6 inputs d are A ((G g) * (B d)): 6
-multiplications for 12. In two, all three matrices act on rows and columns: 36 for 144. The 36 products,
-summed over the channels, are 36 products of matrices, at which a processor is fastest. Worth it where
-pixels and channels are many enough to pay for the transforms.
+In one dimension, 3 adjacent outputs of a 4-tap filter g applied to 6 inputs d are A ((G g) * (B d)): 6
+multiplications instead of 12. In two dimensions, all three matrices act on rows and columns: 36 instead of
+144. Summed over the channels, the 36 products become 36 matrix multiplications, which processors do fastest.
+This pays off when there are enough pixels and channels to outweigh the transforms.
 """
 
 import mindspore as ms
@@ -12,18 +12,18 @@ from mindspore import nn, ops
 
 OUTPUTS, TAPS = 3, 4
 INPUTS = OUTPUTS + TAPS - 1
-# of the sets of small numbers tried the one that rounds least; infinity is the sixth point
+# of the sets of small numbers tried, the one with the smallest rounding error; infinity is the sixth point
 POINTS = (0, 1, -1, 0.5, -2)
 CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
-# one image of 16 x 16 loses by the transforms, four gain (docs/performance.md)
+# one 16 x 16 image is slower with the transforms, four are faster (docs/performance.md)
 PIXELS_WORTH_IT = 1024
 
 
 def transforms() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A (3, 6), G (6, 4) and B (6, 6), float64: the Toom-Cook algorithm at POINTS, transposed.
+    """A (3, 6), G (6, 4) and B (6, 6), float64: the transposed Toom-Cook algorithm at POINTS.
 
-    The product of two polynomials is fixed by its values at six points: with V(k) the values of k
-    powers, V(6)^-1 ((V(4) g) * (V(3) y)). Its transpose is a correlation: V(3)^T ((V(4) g) * (V(6)^-T d)).
+    The product of two polynomials is determined by its values at six points: with V(k) the values of k
+    powers, it is V(6)^-1 ((V(4) g) * (V(3) y)). Its transpose is a correlation: V(3)^T ((V(4) g) * (V(6)^-T d)).
     """
 
     def values(powers: int) -> np.ndarray:
@@ -34,17 +34,17 @@ def transforms() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 class WinogradConvolution(nn.Conv2d):
-    """A 4x4 convolution of stride 1 with one pixel of zeros around: (N, channels, S, S) to (N, filters, S-1, S-1).
+    """A 4x4 convolution, stride 1, zero padding 1: (N, channels, S, S) to (N, filters, S-1, S-1).
 
-    On a CPU, for N S S of 1024 and more, computed in tiles of 3x3 pixels from 6x6. In float32 that is
-    2e-6 off the plain one, in relative norm.
+    On a CPU, for N S S of at least 1024, it computes tiles of 3x3 output pixels from 6x6 input pixels. In
+    float32, the result differs from the plain convolution by 2e-6 in relative norm.
     """
 
     def __init__(self, channels: int, filters: int, bias: bool):
         super().__init__(channels, filters, TAPS, 1, pad_mode="pad", padding=1, has_bias=bias)
         self.on_cpu = ms.get_context("device_target") == "CPU"
         outputs, taps, inputs = (np.kron(matrix, matrix) for matrix in transforms())
-        # the 6 rows and columns of a tile come as 3 that are its own and 3 of its neighbour
+        # the 6 rows and columns of a tile are 3 of its own and 3 of its neighbour
         grid = inputs.reshape(-1, 2, OUTPUTS, 2, OUTPUTS).transpose(0, 1, 3, 2, 4).reshape(inputs.shape)
         self.of_outputs, self.of_taps, self.of_inputs = (
             ms.Tensor(matrix.astype(np.float32)) for matrix in (outputs, taps, grid)
@@ -63,16 +63,16 @@ class WinogradConvolution(nn.Conv2d):
         values = ops.matmul(self.of_outputs, products.reshape(INPUTS * INPUTS, -1))
         values = values.reshape(OUTPUTS, OUTPUTS, tiles, tiles, images, -1).transpose(4, 5, 2, 0, 3, 1)
         values = values.reshape(images, -1, OUTPUTS * tiles, OUTPUTS * tiles)
-        # a slice written in brackets takes ten times as long
+        # slicing with [...] takes ten times as long
         values = ops.slice(values, (0, 0, 0, 0), (images, values.shape[1], size - 1, size - 1))
         return values if self.bias is None else values + self.bias.reshape(1, -1, 1, 1)
 
 
 def overlapping_tiles(x: ms.Tensor, tiles: int) -> ms.Tensor:
-    """The 36 pixels of each of tiles x tiles tiles, three apart, of (N, C, S, S): (36, tiles tiles N C).
+    """Cut (N, C, S, S) into tiles x tiles overlapping tiles of 36 pixels, three apart: (36, tiles tiles N C).
 
-    The first tile begins with the pixel of zeros before the image. First the 9 pixels that are the
-    tile's own, then those of its neighbours to the right, below, and across.
+    The first tile starts at the zero padding before the image. The tile's own 9 pixels come first, then
+    those of its right, lower, and diagonal neighbours.
     """
     images, channels, size, _ = x.shape
     after = OUTPUTS * (tiles + 1) - size - 1

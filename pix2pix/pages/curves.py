@@ -1,4 +1,4 @@
-"""The loss curves of a training run, drawn from its history."""
+"""Loss curves of a training run, drawn from its history."""
 
 import csv
 from pathlib import Path
@@ -20,38 +20,38 @@ CURVES = {
 
 
 def write_loss_curves(history: str | Path, path: str | Path) -> None:
-    """Draw the losses over the epochs, one panel each, as a PNG.
+    """Draw the losses over the epochs as a PNG with one panel per loss.
 
     Args:
-        history: a CSV file with one row per epoch and the columns epoch, d_loss and g_loss, maybe
-            also g_gan and g_l1 (before their weights), lr and seconds.
-        path: the PNG; it appears whole or not at all.
+        history: a CSV file with one row per epoch and the columns epoch, d_loss and g_loss, optionally
+            also g_gan and g_l1 (unweighted), lr and seconds.
+        path: the PNG to write, atomically.
 
     Raises:
         InputError: the history is damaged.
         OSError: the history cannot be read or the image cannot be written.
     """
     epochs, losses = read_losses(Path(history))
-    # a Figure of one's own, without pyplot: no window, no state shared with anyone
+    # a Figure without pyplot: no window and no shared state
     lines = -(-len(losses) // 2)
     figure = Figure(figsize=(10, 3.2 * lines), dpi=110, facecolor="white")
     panels = figure.subplots(lines, 2, sharex=True, squeeze=False)
-    # fixed margins (in inches, as shares): a layout engine takes longer than all the drawing
+    # fixed margins (inches, as fractions of the figure): a layout engine takes longer than all the drawing
     figure.subplots_adjust(0.07, 0.5 / (3.2 * lines), 0.975, 1 - 0.4 / (3.2 * lines), wspace=0.17, hspace=0.2)
     for axes, (column, values) in zip(panels.flat, losses.items(), strict=False):
         draw_curve(axes, epochs, values, *CURVES[column])
     for axes in panels[-1]:
-        axes.set_xlabel("epoch (losses are its means)", color=INK)
+        axes.set_xlabel("epoch (losses are means per epoch)", color=INK)
     with replacing(path) as scratch:
         figure.savefig(scratch, format="png")
 
 
 def read_losses(history: Path) -> tuple[list[int], dict[str, list[float]]]:
-    """The epochs of a history and its losses by name.
+    """Read the epochs of a history and its losses by name.
 
     Raises:
-        InputError: a column or a value is missing or is not a number.
-        OSError: it cannot be read.
+        InputError: a column or a value is missing or not a number.
+        OSError: the file cannot be read.
     """
     with open(history, newline="", encoding="utf-8", errors="replace") as file:
         rows = list(csv.DictReader(file))
@@ -62,12 +62,12 @@ def read_losses(history: Path) -> tuple[list[int], dict[str, list[float]]]:
     except (IndexError, KeyError, TypeError, ValueError, csv.Error):
         columns = []
     if not columns:
-        raise InputError(f"{history}: damaged: no losses can be read; training writes it again after its next epoch")
+        raise InputError(f"{history}: damaged: no losses can be read; training rewrites it after its next epoch")
     return epochs, losses
 
 
 def draw_curve(axes: Axes, epochs: list[int], values: list[float], title: str, unit: str, colour: str) -> None:
-    """Draw one loss into its panel and write its last value beside it."""
+    """Draw one loss in its panel, with its last value in the title."""
     axes.plot(epochs, values, color=colour, linewidth=1.8, marker="o" if len(epochs) < 20 else None, markersize=4)
     axes.set_title(title, loc="left", fontsize=11, color=INK)
     axes.set_title(f"last: {values[-1]:.4g}", loc="right", fontsize=10, color=FAINT)

@@ -1,4 +1,4 @@
-"""Images inside a page, so that it stands alone."""
+"""Images embedded in a page, so that it is self-contained."""
 
 import base64
 import io
@@ -9,15 +9,15 @@ from PIL import Image
 
 
 def embed(data: bytes, kind: str) -> str:
-    """A data address of an image's bytes; `kind` is png, jpeg or svg+xml."""
+    """The data URI of an image; `kind` is png, jpeg or svg+xml."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def embed_image(path: Path, widest: int) -> str:
-    """The image as a JPEG of at most `widest` pixels either way; smaller ones keep their pixels, as PNG.
+    """The data URI of an image, as a JPEG of at most `widest` pixels per side; smaller images stay unchanged, as PNG.
 
     Raises:
-        OSError: it is missing or damaged.
+        OSError: the image is missing or damaged.
     """
     with Image.open(path) as image:
         small = image.convert("RGB")
@@ -31,7 +31,7 @@ def embed_image(path: Path, widest: int) -> str:
 
 
 def embed_figure(figure: Figure) -> str:
-    """The figure as an SVG, the same bytes each time."""
+    """The data URI of the figure as an SVG; the same figure always gives the same bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return embed(buffer.getvalue(), "svg+xml")

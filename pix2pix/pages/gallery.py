@@ -1,4 +1,4 @@
-"""The pages that a person opens: HTML that needs no network and nothing beside its own folder."""
+"""HTML pages that need neither a network nor files outside their own folder."""
 
 import os
 from pathlib import Path
@@ -16,14 +16,14 @@ TEMPLATES = Environment(
 
 
 def write_gallery(folder: str | Path, title: str, facts: dict[str, str], names: list[str]) -> None:
-    """Write index.html into a folder of predictions: each input, prediction and target with its name.
+    """Write index.html to a folder of predictions: every input, prediction and target with its name.
 
     Args:
-        folder: holds input/{name}.png, prediction/{name}.png and target/{name}.png, all of one size,
-            and maybe grid.png, to which the page links.
-        title: the heading, a run's name for example.
-        facts: what else to know, by its name: settings, the checkpoint, the date.
-        names: the images' names without .png, at least one, in the order to show.
+        folder: contains input/{name}.png, prediction/{name}.png and target/{name}.png, all of the same size,
+            and optionally grid.png, to which the page links.
+        title: the heading, for example the name of the run.
+        facts: further facts by name: settings, checkpoint, date.
+        names: the names of the images without .png, at least one, in display order.
 
     Raises:
         OSError: the first image is missing or the page cannot be written.
@@ -41,12 +41,12 @@ def write_gallery(folder: str | Path, title: str, facts: dict[str, str], names: 
 
 
 def links(name: str) -> dict[str, str]:
-    """The relative addresses of an image's three files."""
-    # quoted whole: "a:b" would read as an address of scheme a, "a#b" and "a?b" would end early
+    """The relative URLs of the three files of an image."""
+    # quoted completely: "a:b" would be read as a URL with scheme a, and "a#b" and "a?b" would be cut off
     file = quote(os.fsencode(f"{name}.png"), safe="")
     return {kind: f"{kind}/{file}" for kind in KINDS}
 
 
 def readable(name: str) -> str:
-    """A file's name as text that UTF-8 can hold, whatever its bytes are."""
+    """A file name as text that can be encoded in UTF-8, whatever its bytes are."""
     return os.fsencode(name).decode("utf-8", "replace")

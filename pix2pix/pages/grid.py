@@ -1,4 +1,4 @@
-"""The grid image: some inputs with their predictions and targets, side by side and labelled."""
+"""The grid image: a sample of inputs, predictions and targets, side by side and labelled."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ SMALLEST = 128
 
 
 def spread(count: int, limit: int) -> list[int]:
-    """At most `limit` indices evenly spread over range(count), the first and the last among them."""
+    """At most `limit` indices evenly spread over range(count), including the first and the last."""
     return sorted({round(i) for i in np.linspace(0, count - 1, min(count, limit))})
 
 
@@ -27,17 +27,17 @@ def write_grid(
     titles: tuple[str, str, str] = ("input", "prediction", "target"),
     limit: int = 8,
 ) -> None:
-    """Write a labelled PNG with one line a row: its name, then its three images.
+    """Write a labelled PNG that shows each row's name and three images.
 
     Args:
-        rows: at least one (name, input, prediction, target); the images are uint8 of one shape
-            (height, width, 3). Of more than `limit` rows, that many evenly spread ones are shown.
-        path: the PNG; it appears whole or not at all.
+        rows: at least one (name, input, prediction, target); all images are uint8 of the same shape
+            (height, width, 3).
+        path: the PNG to write, atomically.
         titles: the headings of the three columns.
-        limit: the most rows to show.
+        limit: the maximum number of rows to show; if there are more, an evenly spread selection.
 
-    Images keep their pixels 1:1; those narrower than 128 pixels are enlarged by a whole factor,
-    each pixel becoming a square.
+    Images are shown at a scale of 1:1. Those narrower than 128 pixels are enlarged by an integer factor, so
+    that each pixel becomes a square.
 
     Raises:
         OSError: the file cannot be written.
@@ -68,7 +68,7 @@ def write_grid(
 
 
 def shorten(name: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """The name, cut in its middle where it is too wide for the column of names."""
+    """The name, shortened in the middle if it is too wide for the name column."""
     kept = name
     while font.getlength(name) > NAME_WIDTH:
         kept = kept[: len(kept) // 2] + kept[len(kept) // 2 + 1 :]

@@ -1,4 +1,4 @@
-"""A plot for each metric of a comparison."""
+"""Plots of the metrics of a comparison."""
 
 import math
 
@@ -10,7 +10,7 @@ INK, FAINT, ACCENT = "#22262b", "#8a9099", "#b4452d"
 
 
 def draw_metric(comparison: Comparison, metric: str) -> Figure:
-    """A dot and an interval for each row that has the metric, the first row on top."""
+    """Draw the mean and interval of each row that has the metric, the first row at the top."""
     rows = [row for row in comparison.rows if metric in row.scores]
     figure = Figure(figsize=(5.2, 0.75 + 0.3 * len(rows)), facecolor="white", layout="constrained")
     axes = figure.subplots()

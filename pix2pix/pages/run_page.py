@@ -1,4 +1,4 @@
-"""A run on one page that stands alone: its grid, loss curves, scores and settings."""
+"""The self-contained page of a run: its grid, loss curves, scores and settings."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,9 +17,9 @@ def describe_run(run: dict, settings: dict[str, str], history: Path | None, path
     """Write the page.
 
     Args:
-        run: the scores and facts as summary.read_run gives them.
-        settings: all that the run was trained and predicted with, as text.
-        history: history.csv of its training; None: it was not trained here.
+        run: scores and facts as returned by summary.read_run.
+        settings: all settings of training and prediction, as text.
+        history: history.csv of the training, or None if the run was not trained here.
         path: the page to write.
 
     Raises:
@@ -40,7 +40,7 @@ def describe_run(run: dict, settings: dict[str, str], history: Path | None, path
 
 
 def embed_curves(history: Path) -> str:
-    """The loss curves as a data address."""
+    """The loss curves as a data URI."""
     with TemporaryDirectory() as folder:
         image = Path(folder) / "loss.png"
         write_loss_curves(history, image)

@@ -1,4 +1,4 @@
-"""Several runs side by side, as a table and as a page that stands alone."""
+"""Runs side by side, as a CSV table and as a self-contained page."""
 
 import csv
 from pathlib import Path
@@ -21,25 +21,25 @@ THUMBNAIL = 256
 
 
 def read_run(folder: Path, fidelity: bool) -> dict:
-    """The scores of results/{run} and the facts that they depend on; with FID and KID if `fidelity`.
+    """Read the scores of results/{run} and the facts they depend on; with FID and KID if `fidelity`.
 
     Raises:
-        InputError: a file is missing or damaged, or FID was measured on other predictions.
+        InputError: a file is missing or damaged, or FID was computed from other predictions.
     """
     run = read_json(folder / "metrics.json", Report, "delete it and run the workflow again") | {"folder": folder}
     if fidelity:
         more = read_json(folder / "fidelity.json", Scores, "delete it and run the workflow again")
         if (more["n"], more["checkpoint_sha256"]) != (run["n"], run["checkpoint_sha256"]):
-            raise InputError(f"{folder / 'fidelity.json'}: of other predictions than metrics.json; delete it")
+            raise InputError(f"{folder / 'fidelity.json'}: belongs to other predictions than metrics.json; delete it")
         for part in ("metrics", "definitions"):
             run[part] = run[part] | more[part]
     return run
 
 
 def write_table(runs: list[dict], path: Path) -> None:
-    """summary.csv: one row per run, then a row for each group of several seeds.
+    """Write summary.csv: one row per run, then one row per group of several seeds.
 
-    Of each metric the mean, standard deviation and 95 % interval: over the images for a run, over
+    Each metric has a mean, a standard deviation and a 95 % interval: over the images for a run, and over
     the seeds for a group (column `interval_over`).
     """
     metrics = [name for name in TITLES if any(name in run["metrics"] for run in runs)]
@@ -63,7 +63,7 @@ def write_table(runs: list[dict], path: Path) -> None:
 
 
 def write_page(runs: list[dict], titled: dict[str, list[str]], published: dict, path: Path) -> None:
-    """summary.html: comparisons with plots, examples and published numbers; opens without a network."""
+    """Write summary.html: comparisons with plots, examples and published numbers; it needs no network."""
     comparisons = compare_runs(runs, titled)
     definitions = {name: text for run in runs for name, text in run["definitions"].items()}
     page = TEMPLATES.get_template("summary.html").render(
@@ -91,7 +91,7 @@ def _section(comparison: Comparison, published: dict) -> dict[str, object]:
 
 
 def examples(comparison: Comparison) -> list[dict[str, object]]:
-    """Some images of the split: input, target, and what each row (of several seeds, the first) made of it."""
+    """Some images of the split: input, target, and the prediction of each row (for a group, of its first seed)."""
     folders = {row.name: row.runs[0]["folder"] / "predict" for row in comparison.rows}
     first = next(iter(folders.values()))
     names = sorted((file.stem for file in (first / "target").glob("*.png")), key=natural_order)

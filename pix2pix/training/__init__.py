@@ -1,6 +1,6 @@
-"""The training of one run.
+"""Training of one run.
 
 In: settings, MindRecord files, folders.
-Out: checkpoints, a history of losses, samples, a state from which the next start resumes.
+Out: checkpoints, loss history, sample images, a saved state from which training resumes.
 May import: system, config, data, model, distributed, evaluation, pages.
 """

@@ -1,16 +1,16 @@
-"""Adam with all of its state in named parameters, so that a saved state is the whole of it."""
+"""Adam with its entire state in named parameters, so that it can be saved and restored completely."""
 
 import mindspore as ms
 from mindspore import Parameter, ParameterTuple, Tensor, nn, ops
 
 
 class Adam(nn.Cell):
-    """Adam (Kingma and Ba 2015, algorithm 1 in the efficient form of section 2) by MindSpore's fused kernel.
+    """Adam (Kingma and Ba 2015, algorithm 1 in the efficient form of section 2) with MindSpore's fused kernel.
 
     Args:
-        parameters: what is trained.
-        prefix: stands before the names of the moments, so that two optimizers differ.
-        beta1, beta2: decay of the first and second moments, in [0, 1).
+        parameters: the parameters to train.
+        prefix: prefix of the names of the moments, different for each optimizer.
+        beta1, beta2: decay rates of the first and second moments, in [0, 1).
     """
 
     def __init__(self, parameters: list[Parameter], prefix: str, beta1: float, beta2: float):
@@ -44,5 +44,5 @@ class Adam(nn.Cell):
                 self.epsilon,
                 gradients[i],
             )
-        # known when the last update is done
+        # available once the last update is done
         return updated

@@ -1,6 +1,6 @@
-"""Where a training works, where an earlier one goes that it does not continue, and who may write there.
+"""The folders of a training: which ones it uses, locks on them, and where an earlier training is moved.
 
-A training works in the run's own folders, or in folders of its own where those belong to a longer training.
+A training uses the run's own folders, or separate ones if those belong to a longer training.
 """
 
 import fcntl
@@ -21,14 +21,14 @@ from pix2pix.system.checksum import copy_checked
 from pix2pix.system.errors import InputError
 from pix2pix.system.json_file import write_json
 from pix2pix.training.history import write_history
-from pix2pix.training.state import NEWEST, PREVIOUS, UnusableStateError, further
+from pix2pix.training.state import NEWEST, PREVIOUS, UnusableStateError, later_position
 
-SECONDS_BETWEEN_LOOKS = 1.0
+POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Folders:
-    """Where training writes: checkpoints, one image per epoch, loss curves, and what it resumes from."""
+    """Where training writes: checkpoints, one sample image per epoch, loss curves, and the saved state."""
 
     ckpt: Path
     fakeimg: Path
@@ -37,21 +37,21 @@ class Folders:
 
     @property
     def history(self) -> Path:
-        """The losses, one row per epoch."""
+        """The file of the losses, one row per epoch."""
         return self.loss_show.parent / "history.csv"
 
     @property
     def snapshots(self) -> Path:
-        """The networks as they were after some epochs, and the best generator."""
+        """The folder of the networks saved after some epochs, and of the best generator."""
         return self.state.parent / "snapshots"
 
     @property
     def epochs(self) -> Path:
-        """What was trained apart, to other ends than this training's, a folder each."""
+        """The folder of separate trainings to other final epochs, with one subfolder each."""
         return self.state.parent / "epochs"
 
-    def apart(self, epochs: int) -> "Folders":
-        """Folders for a training to the end of `epochs`, beside one that went further; the checkpoints' is the same."""
+    def separate(self, epochs: int) -> "Folders":
+        """Separate folders for a training of `epochs` epochs beside a longer one; both share the checkpoint folder."""
         base = self.epochs / str(epochs)
         return Folders(self.ckpt, base / self.fakeimg.name, base / self.loss_show.name, base / self.state.name)
 
@@ -61,43 +61,43 @@ class Folders:
         return [f"--{flag}={path}" for flag, path in (names | {"state_dir": self.state}).items()]
 
 
-def move_aside(folders: Folders, why: UnusableStateError | None) -> None:
-    """Move all that an earlier training left to earlier/1, earlier/2, ..., with the reason in facts.json.
+def move_aside(folders: Folders, reason: UnusableStateError | None) -> None:
+    """Move everything that an earlier training left to earlier/1, earlier/2, ..., with the reason in facts.json.
 
-    So that nothing of it is lost, or taken for the next one's. Checkpoints stay where they are: the state holds
-    what is in them.
+    Thus nothing is lost or mixed up with the next training. Checkpoints are not moved: the state contains
+    the same weights.
     """
     results = [folders.history, folders.fakeimg, folders.loss_show, folders.snapshots, folders.epochs]
-    # the states last: after an interruption they say again why
+    # states last: after an interruption, they still give the reason
     left = [path for path in (*results, folders.state / PREVIOUS, folders.state / NEWEST) if path.exists()]
     if not left:
         return
     earlier = folders.state.parent / "earlier"
     number = max((int(path.name) for path in earlier.glob("*") if path.name.isdigit()), default=0) + 1
     target = earlier / str(number)
-    because = str(why) if why else "there is no state to resume it from"
+    because = str(reason) if reason else "there is no state to resume it from"
     (target / folders.state.name).mkdir(parents=True)
-    write_json({"because": because, "differs": why.differs if why else {}}, target / FACTS)
+    write_json({"because": because, "differs": reason.differs if reason else {}}, target / FACTS)
     for path in left:
         shutil.move(path, target / (folders.state.name if path.parent == folders.state else "") / path.name)
     print(f"{folders.state.parent}: the earlier training is kept in {target}: {because}", file=sys.stderr)
 
 
 class InUseError(InputError):
-    """Another process trains in the folder, to the end of `epochs` (0: it does not say)."""
+    """Another process is training in the folder, to the end of epoch `epochs` (0: unknown)."""
 
     def __init__(self, folder: Path, owner: str):
-        super().__init__(f"{folder}: another process trains here ({owner}); wait for it")
+        super().__init__(f"{folder}: another process is training here ({owner}); wait until it ends")
         found = re.search(r"to epoch (\d+)", owner)
         self.epochs = int(found[1]) if found else 0
 
 
 @contextmanager
 def locked(folder: Path, epochs: int) -> Iterator[None]:
-    """Keep every other process from training in `folder` while the block trains there to the end of `epochs`.
+    """Lock `folder` against other processes while the block trains there to the end of epoch `epochs`.
 
     Raises:
-        InUseError: another process trains there already.
+        InUseError: another process is already training there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "a+") as lock:
@@ -113,14 +113,16 @@ def locked(folder: Path, epochs: int) -> Iterator[None]:
 
 
 @contextmanager
-def placed(folders: Folders, settings: TrainSettings, mark: Callable[[], dict]) -> Iterator[Folders]:
-    """Yield the folders to train in to the end of epoch_num, which no other process then trains in.
+def chosen_folders(
+    folders: Folders, settings: TrainSettings, compute_fingerprint: Callable[[], dict]
+) -> Iterator[Folders]:
+    """Lock and yield the folders for a training to the end of epoch_num.
 
-    They are `folders`, after a shorter training there has ended, or folders apart where the training goes
-    on, or went, beyond epoch_num: nothing of it is touched. `mark` gives the fingerprint.
+    These are `folders`, after waiting for any shorter training there to end. If the training there continues,
+    or has continued, beyond epoch_num, they are separate folders, and that training is left untouched.
 
     Raises:
-        InUseError: another process trains there to the same end.
+        InUseError: another process is training there to the same epoch.
         InputError: a state cannot be read.
     """
     chosen, waiting = folders, False
@@ -133,33 +135,33 @@ def placed(folders: Folders, settings: TrainSettings, mark: Callable[[], dict]) 
                 if chosen != folders or other.epochs in (0, settings.epoch_num):
                     raise
                 if other.epochs > settings.epoch_num:
-                    chosen = folders.apart(settings.epoch_num)
+                    chosen = folders.separate(settings.epoch_num)
                     continue
                 if not waiting:
-                    print(f"waiting, to go on from there: {other}", file=sys.stderr, flush=True)
+                    print(f"waiting, to continue from there: {other}", file=sys.stderr, flush=True)
                 waiting = True
-                time.sleep(SECONDS_BETWEEN_LOOKS)
+                time.sleep(POLL_SECONDS)
                 continue
-            if chosen != folders or not further(folders.state, settings, mark):
+            if chosen != folders or not later_position(folders.state, settings, compute_fingerprint):
                 break
             lock.close()
-            chosen = folders.apart(settings.epoch_num)
+            chosen = folders.separate(settings.epoch_num)
         yield chosen
 
 
-def serve(folders: Folders, settings: TrainSettings, mark: Callable[[], dict]) -> bool:
-    """Copy the checkpoints of epoch_num from the snapshots of a longer training, if it has kept them.
+def copy_snapshots(folders: Folders, settings: TrainSettings, compute_fingerprint: Callable[[], dict]) -> bool:
+    """Copy the checkpoints of epoch_num from the snapshots of a longer training; return whether they exist.
 
-    Its history up to there goes to where it would be of a training apart. Where the best generator is chosen,
-    it may be one of later epochs there: nothing is copied.
+    Its history up to that epoch is written where a separate training would write it. With eval_epoch_freq,
+    nothing is copied, because the best generator there may be from a later epoch.
     """
     names = [f"{network}_{settings.epoch_num}.ckpt" for network in ("Generator", "Discriminator")]
     if settings.eval_epoch_freq or not all((folders.snapshots / name).is_file() for name in names):
         return False
-    position = further(folders.state, settings, mark)
+    position = later_position(folders.state, settings, compute_fingerprint)
     if not position:
         return False
-    write_history(position.history[: settings.epoch_num], folders.apart(settings.epoch_num).history)
+    write_history(position.history[: settings.epoch_num], folders.separate(settings.epoch_num).history)
     for name in names:
         copy_checked(folders.snapshots / name, folders.ckpt / name)
         print(f"{folders.ckpt / name}: kept in {folders.snapshots} and copied", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The losses of a training, one row per epoch, with its scores on held-out pairs if there are any."""
+"""The losses of a training, one row per epoch, with scores on held-out pairs if measured."""
 
 import csv
 from pathlib import Path
@@ -21,7 +21,7 @@ def write_history(history: History, path: Path) -> None:
 
 
 def is_history(rows: History, epochs: int) -> bool:
-    """Whether there is one row for each of the epochs 1 to `epochs`, with all losses and nothing unknown."""
+    """Whether there is one row for each of the epochs 1 to `epochs`, with all losses and no unknown columns."""
     return [row.get("epoch") for row in rows] == list(range(1, epochs + 1)) and all(
         set(LOSS_COLUMNS) <= row.keys() <= {*LOSS_COLUMNS, *SCORE_COLUMNS} for row in rows
     )

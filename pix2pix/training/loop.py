@@ -1,6 +1,6 @@
-"""The training of one run, from the first step or from wherever it was interrupted.
+"""The training loop of one run, from the first step or from the point of interruption.
 
-Read `Training.run` first: epochs, then `train_epoch`: steps. The step itself is in pix2pix/training/step.py.
+Read `Training.run` (epochs) first, then `train_epoch` (steps). The step itself is in pix2pix/training/step.py.
 """
 
 import math
@@ -45,53 +45,48 @@ def train(
 ) -> int:
     """Train to the end of epoch_num and write both networks' checkpoints to `folders.ckpt`.
 
-    With eval_epoch_freq the generator is measured on the pairs of `held_out` from time to time, and
-    the best one is kept in snapshots/. Of several workers, only the first measures and writes.
+    With eval_epoch_freq, the generator is evaluated on the pairs of `held_out` at regular intervals, and
+    the best one is kept in snapshots/. Only the first worker evaluates and writes files.
 
-    The same settings, data and numbers of workers and threads give the same bytes, however often
-    training was interrupted and resumed.
+    The same settings, data and numbers of workers and threads give bit-identical results, however often
+    training is interrupted and resumed.
 
     Returns:
-        0, or the number of the signal that stopped it (its state is then saved).
+        0, or the number of the signal that stopped the training (its state is then saved).
 
     Raises:
-        InputError: damaged records, another process trains in the folder, a loss is not finite.
+        InputError: records are damaged, another process is training in the folder, or a loss is not finite.
     """
     workers = workers or Workers()
-    # not the lock of the folder, which whoever chose it holds: workers may outlive a killed launcher by a moment
+    # the launcher holds the lock of the folder itself, but workers may briefly outlive a killed launcher
     with locked(folders.state / "workers", settings.epoch_num) if workers.first else nullcontext():
-        return Training(settings, where, files, folders, held_out, workers).run()
+        return Training(Trainer(settings, workers), where, files, folders, held_out).run()
 
 
 class Training:
-    """One worker's part of a training: networks, data, and the position in epochs and steps."""
+    """One worker's share of a training: networks, data, and the position in epochs and steps."""
 
     def __init__(
-        self,
-        settings: TrainSettings,
-        where: WhereSettings,
-        files: list[Path],
-        folders: Folders,
-        held_out: list[Path],
-        workers: Workers,
+        self, trainer: Trainer, where: WhereSettings, files: list[Path], folders: Folders, held_out: list[Path]
     ):
-        self.settings, self.where, self.folders, self.workers = settings, where, folders, workers
-        self.files, self.held_out = files, held_out
+        self.trainer, self.settings, self.workers = trainer, trainer.settings, trainer.workers
+        self.where, self.files, self.folders, self.held_out = where, files, folders, held_out
         self.stop = StopRequest()
         self.pairs = count(files)
-        self.steps = steps_of_epoch(self.pairs, settings.batch_size, workers)
-        self.trainer = Trainer(settings, workers)
-        self.mark = fingerprint(settings, files, held_out, workers.number) if workers.first else {}
+        self.steps = steps_of_epoch(self.pairs, self.settings.batch_size, self.workers)
+        first, number = self.workers.first, self.workers.number
+        self.fingerprint = fingerprint(self.settings, files, held_out, number) if first else {}
         self.position = self.begin()
 
     def begin(self) -> Position:
-        """Resume the first worker from its saved state or start afresh, and give the others what it has."""
+        """Resume the first worker from its saved state, or start from scratch, and copy its state to the others."""
         position, unusable = None, None
         if self.workers.first:
             try:
-                position = resume(self.folders.state, self.trainer.parameters(), self.settings, self.mark, self.steps)
-            except UnusableStateError as why:
-                unusable = why
+                parameters = self.trainer.parameters()
+                position = resume(self.folders.state, parameters, self.settings, self.fingerprint, self.steps)
+            except UnusableStateError as error:
+                unusable = error
             if position is None:
                 move_aside(self.folders, unusable)
         position = position or Position()
@@ -101,7 +96,7 @@ class Training:
         return position
 
     def run(self) -> int:
-        """Train to the end of epoch_num; 0, or the number of the signal that stopped it."""
+        """Train to the end of epoch_num; return 0, or the number of the signal that stopped training."""
         total, done = self.settings.epoch_num * self.steps, (self.position.epoch - 1) * self.steps + self.position.step
         with Progress(total=total, initial=done, bar_format=BAR, disable=not self.workers.first) as bar:
             while self.position.epoch <= self.settings.epoch_num:
@@ -117,7 +112,7 @@ class Training:
         return 0
 
     def train_epoch(self, bar: Progress) -> bool:
-        """Do the remaining steps of the epoch; False if a signal asked to stop before its end."""
+        """Do the remaining steps of the epoch; return False if a signal interrupted it."""
         settings, position, trainer, workers = self.settings, self.position, self.trainer, self.workers
         plan = sample_epoch(self.pairs, position.epoch, settings)
         remaining = range(position.step, self.steps)
@@ -145,7 +140,7 @@ class Training:
         return True
 
     def show_losses(self, bar: Progress, pace: float) -> None:
-        """Show the epoch's mean losses so far beside the progress; `pace` in milliseconds per step."""
+        """Show the epoch's mean losses so far in the progress bar; `pace` is in milliseconds per step."""
         means, position = self.finite_losses(), self.position
         bar.set_description_str(
             f"epoch {position.epoch}/{self.settings.epoch_num} step {position.step}/{self.steps}", refresh=False
@@ -156,7 +151,7 @@ class Training:
         """The mean losses of the epoch so far.
 
         Raises:
-            InputError: one is infinite or NaN; the state saved last stays as it is.
+            InputError: a loss is infinite or NaN; the last saved state is kept.
         """
         means = self.trainer.take_loss_means(self.position.step)
         if not all(map(math.isfinite, means.values())):
@@ -170,34 +165,33 @@ class Training:
         """Save the state within an epoch.
 
         Raises:
-            InputError: a loss or a parameter is not finite; the state saved last stays as it is.
-            OSError: the disk is full; the state saved last stays as it is.
+            InputError: a loss or a parameter is not finite, or the disk is full; the last saved state is kept.
         """
         self.finite_losses()
-        save_state(self.folders.state, self.trainer.parameters(), self.position, self.mark)
+        save_state(self.folders.state, self.trainer.parameters(), self.position, self.fingerprint)
 
     def finish_epoch(self) -> None:
-        """Move on to the next epoch; the first worker reports on this one and saves the state."""
+        """Advance to the next epoch; the first worker reports this one and saves the state."""
         position, finished = self.position, self.position.epoch
         if self.workers.first:
             self.report_epoch()
-            # before the state, which a resumed training would not go back behind
+            # before the state: a resumed training would not repeat this epoch
             if finished % self.where.save_epoch_freq == 0 and finished < self.settings.epoch_num:
                 self.save_networks(self.folders.snapshots, finished)
         self.trainer.reset_losses()
         position.epoch, position.step, position.seconds = finished + 1, 0, 0.0
         if self.workers.first:
-            save_state(self.folders.state, self.trainer.parameters(), position, self.mark)
+            save_state(self.folders.state, self.trainer.parameters(), position, self.fingerprint)
 
     def report_epoch(self) -> None:
-        """Write the epoch's row, loss curves and samples, and measure the generator where that is due."""
+        """Write the epoch's history row, loss curves and samples, and evaluate the generator if due."""
         settings, position, folders = self.settings, self.position, self.folders
         row: dict[str, int | float] = {"epoch": position.epoch, "step": position.epoch * self.steps}
         row |= {"lr": learning_rate(position.epoch, settings)} | self.trainer.take_loss_means(self.steps)
         row |= {"seconds": round(position.seconds, 3), "workers": self.workers.number}
         due = is_due(position.epoch, settings)
         if due:
-            self.save()  # measuring may take longer than the time left after a signal
+            self.save()  # evaluation may take longer than the time left after a signal
             row |= measure_held_out(self.trainer, self.held_out, position.epoch)
         position.history.append(row)
         write_history(position.history, folders.history)
@@ -207,7 +201,7 @@ class Training:
         self.write_samples()
 
     def write_samples(self) -> None:
-        """A grid of the first training pairs as the generator now translates them: fake_img/epoch_0001.png."""
+        """Write a grid of the first training pairs with the generator's current output: fake_img/epoch_0001.png."""
         settings = self.settings.model_copy(update={"jitter": False, "flip": False})
         plan = sample_epoch(self.pairs, 1, settings)
         plan.order.sort()

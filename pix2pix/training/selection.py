@@ -1,4 +1,4 @@
-"""The choice of a checkpoint: the generator measured on held-out pairs while it trains, the best one kept."""
+"""Checkpoint selection: evaluate the generator on held-out pairs during training and keep the best one."""
 
 import math
 from pathlib import Path
@@ -16,14 +16,14 @@ COLUMNS = ("val_l1", "val_psnr", "val_ssim")
 
 
 def is_due(epoch: int, settings: TrainSettings) -> bool:
-    """Whether the generator is measured after `epoch` (from 1): every eval_epoch_freq epochs, and after the last."""
+    """Whether to evaluate the generator after `epoch` (from 1): every eval_epoch_freq epochs, and after the last."""
     return settings.eval_epoch_freq > 0 and (epoch % settings.eval_epoch_freq == 0 or epoch == settings.epoch_num)
 
 
 def measure_held_out(trainer: Trainer, files: list[Path], epoch: int) -> dict[str, float]:
-    """Mean L1, PSNR and SSIM (see metrics) of the generator as it is, one image at a time: val_l1, ...
+    """Mean L1, PSNR and SSIM (see metrics) of the current generator, one image at a time: val_l1, ...
 
-    Images have the size of training; dropout masks are a function of seed, epoch and image.
+    Images have the training size; dropout masks depend only on the seed, epoch and image.
     """
     settings = trainer.settings
     scores = []
@@ -36,7 +36,7 @@ def measure_held_out(trainer: Trainer, files: list[Path], epoch: int) -> dict[st
 
 
 def is_best(history: list[dict[str, float]], settings: TrainSettings) -> bool:
-    """Whether the last epoch of the history is better by eval_metric than every one measured before it."""
+    """Whether the last epoch of the history is better in eval_metric than all earlier evaluated epochs."""
     column = f"val_{settings.eval_metric}"
     sign = -1 if settings.eval_metric == "l1" else 1
     *before, last = [sign * row.get(column, -math.inf * sign) for row in history]

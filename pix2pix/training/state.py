@@ -1,8 +1,8 @@
 """The saved state of a training: everything that its next step depends on, in one file.
 
-The file is in the safetensors format: all parameters of both networks and optimizers by name, and
-in the header the format's version, the position, the history, a fingerprint of settings and data, and a
-checksum over all of this.
+The file is in safetensors format. It contains all parameters of both networks and optimizers by name. Its
+header contains the format version, the position, the history, a fingerprint of the settings and data, and a
+checksum of everything.
 """
 
 import hashlib
@@ -27,15 +27,15 @@ from pix2pix.training.history import History, is_history
 from pix2pix.training.schedule import learning_rate
 
 NEWEST, PREVIOUS = "state.safetensors", "previous.safetensors"
-# 1, which does not say so, has the parameters alone under its checksum
+# files of version 1 have no version field, and their checksum covers only the parameters
 VERSION = 2
-# the schedule may be stretched where no past epoch's rate changes: it is compared by its rates
+# the schedule may be extended if past learning rates stay the same: the rates are compared instead
 NOT_IN_FINGERPRINT = {"epoch_num", "n_epochs", "n_epochs_decay"}
 
 
 @dataclass
 class Position:
-    """Where training stands: `step` steps of epoch `epoch` (from 1) are done, `seconds` were spent on them."""
+    """Progress of a training: `step` steps of epoch `epoch` (from 1) are done and took `seconds`."""
 
     epoch: Annotated[int, Field(ge=1)] = 1
     step: Annotated[int, Field(ge=0)] = 0
@@ -57,15 +57,15 @@ class _Header(BaseModel):
 
 
 class UnusableStateError(Exception):
-    """A saved state that cannot be used; its text says why, `differs` what is not as it was."""
+    """A saved state cannot be used, for the reason in the message; `differs` lists changed settings and data."""
 
-    def __init__(self, why: str, differs: dict[str, dict[str, object]] | None = None):
-        super().__init__(why)
+    def __init__(self, reason: str, differs: dict[str, dict[str, object]] | None = None):
+        super().__init__(reason)
         self.differs = differs or {}
 
 
 def fingerprint(settings: TrainSettings, files: list[Path], held_out: list[Path], workers: int) -> dict[str, object]:
-    """What a state must agree with to be resumed: the settings that shape a step, the data, the workers."""
+    """What must match for a state to be resumed: settings that affect a step, data, and number of workers."""
     data = {"data": _digest(files), "held_out": _digest(held_out), "device_num": workers}
     return settings.model_dump(exclude=NOT_IN_FINGERPRINT) | data
 
@@ -78,50 +78,50 @@ def _digest(files: list[Path]) -> str:
     return data.hexdigest()
 
 
-def save_state(folder: Path, parameters: dict[str, ms.Parameter], position: Position, mark: dict) -> None:
-    """Write the state; the one before it is kept until the new one is whole on the disk.
+def save_state(folder: Path, parameters: dict[str, ms.Parameter], position: Position, fingerprint: dict) -> None:
+    """Write the state; the previous one is kept until the new one is completely on disk.
 
     Raises:
-        InputError: a parameter is not finite, or the disk is full; the states saved before stay as they are.
+        InputError: a parameter is not finite, or the disk is full; states saved earlier are kept.
     """
     arrays = {name: np.ascontiguousarray(parameter.asnumpy()) for name, parameter in parameters.items()}
-    if spoilt := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
+    if not_finite := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
         raise InputError(
-            f"training: {spoilt[0]} is no longer finite (epoch {position.epoch}, step {position.step}); "
+            f"training: {not_finite[0]} is no longer finite (epoch {position.epoch}, step {position.step}); "
             f"the last good state is kept in {folder}; lower lr or check the images"
         )
-    header = {"version": VERSION, "position": asdict(position), "fingerprint": mark}
-    told = {name: json.dumps(value) for name, value in header.items()}
+    header = {"version": VERSION, "position": asdict(position), "fingerprint": fingerprint}
+    texts = {name: json.dumps(value) for name, value in header.items()}
     try:
         with replacing(folder / NEWEST) as scratch:
-            save_file(arrays, scratch, told | {"checksum": json.dumps(_checksum(arrays, told))})
+            save_file(arrays, scratch, texts | {"checksum": json.dumps(_checksum(arrays, texts))})
             sync(scratch)
             if (folder / NEWEST).exists():
                 (folder / NEWEST).replace(folder / PREVIOUS)
     except (SafetensorError, OSError) as error:
         raise InputError(
-            f"{folder / NEWEST}: cannot be written ({error}); the state before it is kept: make room and start again"
+            f"{folder / NEWEST}: cannot be written ({error}); the previous state is kept: make room and start again"
         ) from None
 
 
 def resume(
-    folder: Path, parameters: dict[str, ms.Parameter], settings: TrainSettings, mark: dict, steps: int
+    folder: Path, parameters: dict[str, ms.Parameter], settings: TrainSettings, fingerprint: dict, steps: int
 ) -> Position | None:
-    """Fill `parameters` from the newest usable state and return its position; None where there is no state.
+    """Load the newest usable state into `parameters` and return its position; None if there is no state.
 
-    A damaged state, or one of other settings or data, is logged and not used. An epoch has `steps` steps.
+    A state that is damaged, or has other settings or data, is logged and skipped. An epoch has `steps` steps.
 
     Raises:
-        UnusableStateError: there are states, and none can be used; why the newest cannot.
-        InputError: a state cannot be read, for want of permission or because of the disk.
+        UnusableStateError: there are states, but none is usable; the reason is that of the newest.
+        InputError: a state cannot be read (permissions or disk errors).
     """
     reasons = []
     for path in _states(folder):
         try:
-            position = _load_state(path, parameters, settings, mark, steps)
-        except UnusableStateError as why:
-            reasons.append(why)
-            print(f"{path}: not used: {why}", file=sys.stderr)
+            position = _load_state(path, parameters, settings, fingerprint, steps)
+        except UnusableStateError as reason:
+            reasons.append(reason)
+            print(f"{path}: not used: {reason}", file=sys.stderr)
         else:
             print(f"{path}: resumed at epoch {position.epoch}, step {position.step}", file=sys.stderr)
             return position
@@ -130,13 +130,13 @@ def resume(
     return None
 
 
-def further(folder: Path, settings: TrainSettings, mark: Callable[[], dict]) -> Position | None:
-    """The position of the newest sound state in `folder`, if it is of this training, but past its last epoch.
+def later_position(folder: Path, settings: TrainSettings, compute_fingerprint: Callable[[], dict]) -> Position | None:
+    """The position of the newest intact state in `folder`, if it belongs to this training and is past epoch_num.
 
-    `mark` gives the fingerprint, which takes its time.
+    The fingerprint, which takes time to compute, is only computed if needed.
 
     Raises:
-        InputError: a state cannot be read, for want of permission or because of the disk.
+        InputError: a state cannot be read (permissions or disk errors).
     """
     for path in _states(folder):
         try:
@@ -147,7 +147,7 @@ def further(folder: Path, settings: TrainSettings, mark: Callable[[], dict]) -> 
         except UnusableStateError:
             continue
         try:
-            _check_training(header, settings, mark())
+            _check_training(header, settings, compute_fingerprint())
         except UnusableStateError:
             return None
         return header.position
@@ -155,7 +155,7 @@ def further(folder: Path, settings: TrainSettings, mark: Callable[[], dict]) -> 
 
 
 def _states(folder: Path) -> list[Path]:
-    """The states that are there, newest first, all of which can be opened."""
+    """The existing states, newest first, after checking that each can be opened."""
     found = []
     for path in (folder / NEWEST, folder / PREVIOUS):
         try:
@@ -165,27 +165,27 @@ def _states(folder: Path) -> list[Path]:
             continue
         except OSError as error:
             raise InputError(
-                f"{path}: cannot be read ({error.strerror}): make it readable, or move it away to start from nothing"
+                f"{path}: cannot be read ({error.strerror}): make it readable, or move it away to start from scratch"
             ) from None
     return found
 
 
 def _load_state(
-    path: Path, parameters: dict[str, ms.Parameter], settings: TrainSettings, mark: dict, steps: int
+    path: Path, parameters: dict[str, ms.Parameter], settings: TrainSettings, fingerprint: dict, steps: int
 ) -> Position:
     header, arrays = _read(path)
     position = header.position
-    _check_training(header, settings, mark)
+    _check_training(header, settings, fingerprint)
     if position.is_past(settings.epoch_num):
-        raise UnusableStateError(f"it is past epoch_num {settings.epoch_num} already (epoch {position.epoch})")
+        raise UnusableStateError(f"it is already past epoch_num {settings.epoch_num} (epoch {position.epoch})")
     if position.step > steps:
         raise UnusableStateError(f"damaged (step {position.step} of {steps})")
     present = {name: parameter.asnumpy() for name, parameter in parameters.items()}
     kinds = [{name: (array.size, array.dtype) for name, array in some.items()} for some in (arrays, present)]
     if kinds[0] != kinds[1]:
-        raise UnusableStateError("damaged (its parameters are not those of the networks)")
+        raise UnusableStateError("damaged (its parameters do not match the networks)")
     for name, parameter in parameters.items():
-        # a number is saved as an array of one
+        # a scalar is saved as an array of one element
         parameter.set_data(ms.Tensor(arrays[name].reshape(parameter.shape)))
     return position
 
@@ -196,10 +196,10 @@ def _read(path: Path) -> tuple[_Header, dict[str, np.ndarray]]:
     try:
         with safe_open(path, "numpy") as state:
             arrays = {name: state.get_tensor(name) for name in state.keys()}  # noqa: SIM118 (no mapping)
-            told = {name: value for name, value in state.metadata().items() if name != "checksum"}
+            texts = {name: value for name, value in state.metadata().items() if name != "checksum"}
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UnusableStateError(f"damaged ({error})") from None
-    if _checksum(arrays, told if header.version > 1 else {}) != header.checksum:
+    if _checksum(arrays, texts if header.version > 1 else {}) != header.checksum:
         raise UnusableStateError("damaged (its checksum does not match)")
     return header, arrays
 
@@ -207,9 +207,9 @@ def _read(path: Path) -> tuple[_Header, dict[str, np.ndarray]]:
 def _read_header(path: Path) -> _Header:
     try:
         with safe_open(path, "numpy") as state:
-            told = {name: json.loads(value) for name, value in (state.metadata() or {}).items()}
-        # as JSON: elsewhere a strict model takes no dictionary for a Position
-        header = _Header.model_validate_json(json.dumps(told))
+            values = {name: json.loads(value) for name, value in (state.metadata() or {}).items()}
+        # as JSON: only there does a strict model accept a dictionary as a Position
+        header = _Header.model_validate_json(json.dumps(values))
     except ValidationError as error:
         first = error.errors()[0]
         raise UnusableStateError(f"damaged ({'.'.join(map(str, first['loc']))}: {first['msg']})") from None
@@ -218,17 +218,19 @@ def _read_header(path: Path) -> _Header:
     if header.version > VERSION:
         raise UnusableStateError(f"written by a newer version of the program (format {header.version})")
     if not is_history(header.position.history, header.position.epoch - 1):
-        raise UnusableStateError("damaged (its history does not lead to its epoch)")
+        raise UnusableStateError("damaged (its history does not match its epoch)")
     return header
 
 
-def _check_training(header: _Header, settings: TrainSettings, mark: dict) -> None:
-    """Whether a state is of the training with these settings and this data, up to its last epoch."""
-    # what an older version did not write was then as it is by default
+def _check_training(header: _Header, settings: TrainSettings, fingerprint: dict) -> None:
+    """Check that a state belongs to the training with these settings and data, up to epoch_num."""
+    # settings that an older version did not write had their default values
     assumed = {name: field.default for name, field in TrainSettings.model_fields.items()}
-    found = {name: assumed.get(name, value) for name, value in mark.items()} | header.fingerprint
+    found = {name: assumed.get(name, value) for name, value in fingerprint.items()} | header.fingerprint
     differs = {
-        name: {"was": found[name], "is": mark.get(name)} for name in sorted(found) if found[name] != mark.get(name)
+        name: {"was": found[name], "is": fingerprint.get(name)}
+        for name in sorted(found)
+        if found[name] != fingerprint.get(name)
     }
     if differs:
         changes = ", ".join(f"{name} was {value['was']}, is {value['is']}" for name, value in differs.items())
@@ -241,11 +243,11 @@ def _check_training(header: _Header, settings: TrainSettings, mark: dict) -> Non
             )
 
 
-def _checksum(arrays: dict[str, np.ndarray], told: dict[str, str]) -> int:
-    """Of all parameters, their names, and the header's texts."""
+def _checksum(arrays: dict[str, np.ndarray], texts: dict[str, str]) -> int:
+    """The CRC-32 of all parameters, their names, and the header's texts."""
     checksum = 0
     for name in sorted(arrays):
         checksum = zlib.crc32(arrays[name].reshape(-1).view(np.uint8).data, zlib.crc32(name.encode(), checksum))
-    for name in sorted(told):
-        checksum = zlib.crc32(f"{name}={told[name]}".encode(), checksum)
+    for name in sorted(texts):
+        checksum = zlib.crc32(f"{name}={texts[name]}".encode(), checksum)
     return checksum

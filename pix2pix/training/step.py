@@ -1,4 +1,4 @@
-"""One training step as one compiled graph: one forward pass of the generator, both updates."""
+"""The training step as one compiled graph: one forward pass of the generator and both updates."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from pix2pix.training.adam import Adam
 
 
 class Trainer:
-    """Both networks, both optimizers and the sums of the losses: all that a step changes."""
+    """Both networks, both optimizers and the loss sums: everything that a step changes."""
 
     def __init__(self, settings: TrainSettings, workers: Workers | None = None):
         ms.set_seed(settings.seed)
@@ -34,49 +34,49 @@ class Trainer:
         self.generate = compile_forward(self.generator)
 
     def parameters(self) -> dict[str, Parameter]:
-        """Everything that a saved state must hold, by name."""
+        """All parameters of a saved state, by name."""
         cells: list[nn.Cell] = [self.generator, self.discriminator, self.generator_adam, self.discriminator_adam]
         named = {parameter.name: parameter for cell in cells for parameter in cell.get_parameters()}
         return named | {self.loss_sums.name: self.loss_sums}
 
     def advance(self, x: np.ndarray, y: np.ndarray, lr: Tensor, weight: float, stop: bool) -> bool:
-        """Do a step; whether this worker, or any other that does it too, wants to stop after it.
+        """Do one step with this worker's pairs x and y; return whether any worker has requested a stop (`stop`).
 
-        What the pairs x and y of this worker give counts `weight` of the step (pix2pix.distributed.workers).
+        `weight` is this worker's share of the global batch (pix2pix.distributed.workers).
         """
         if self.workers.number == 1:
             self.step(Tensor(x), Tensor(y), lr)
             return stop
-        wanted = Tensor([stop], ms.float32)
-        return self.step(Tensor(x), Tensor(y), lr, Tensor([weight], ms.float32), wanted)[4].asnumpy() > 0
+        requested = Tensor([stop], ms.float32)
+        return self.step(Tensor(x), Tensor(y), lr, Tensor([weight], ms.float32), requested)[4].asnumpy() > 0
 
     def take_loss_means(self, steps: int) -> dict[str, float]:
-        """Means since the last `reset_losses`: d_loss, g_loss, g_gan, g_l1 (unweighted parts), floats."""
+        """Mean d_loss, g_loss, g_gan and g_l1 (the last two unweighted) since the last `reset_losses`."""
         means = self.loss_sums.asnumpy() / steps
         return dict(zip(("d_loss", "g_loss", "g_gan", "g_l1"), map(float, means), strict=True))
 
     def reset_losses(self) -> None:
-        """Begin the sums of an epoch."""
+        """Reset the loss sums at the end of an epoch."""
         ops.assign(self.loss_sums, Tensor([0.0] * 4, ms.float32))
 
 
 def compile_step(trainer: Trainer) -> Callable[..., Tensor]:
-    """The step x, y, lr -> losses: x, y (N, 3, S, S) float32 in [-1, 1], lr a float32 scalar.
+    """Compile the step (x, y, lr) -> losses: x, y (N, 3, S, S) float32 in [-1, 1], lr a float32 scalar.
 
-    Returns d_loss, g_loss, g_gan, g_l1 as one tensor of 4 and adds them to `trainer.loss_sums`.
-    Both gradients are taken at the same weights and both networks then stepped (simultaneous), or the
-    discriminator is stepped first (alternating: Isola et al. 2017, section 3.3).
+    The step returns d_loss, g_loss, g_gan, g_l1 as one tensor of 4 and adds them to `trainer.loss_sums`.
+    Either both gradients are computed with the same weights before both networks are updated
+    (simultaneous), or the discriminator is updated first (alternating: Isola et al. 2017, section 3.3).
 
-    With several workers the step is x, y, lr, weight, stop, the last two of shape (1,): gradients
-    and losses are summed over the workers, each times its `weight`, and the sum of `stop` is the
+    With several workers, the step is (x, y, lr, weight, stop), the last two of shape (1,): gradients
+    and losses are multiplied by `weight` and summed over the workers, and the sum of `stop` is the
     fifth value returned. Normalisation uses the statistics of each worker's own pairs.
     """
     generator, losses = trainer.generator, Losses(trainer.discriminator, trainer.settings)
     generator_weights = generator.trainable_params()
     discriminator_weights = trainer.discriminator.trainable_params()
     discriminator_gradient = ms.value_and_grad(losses.of_discriminator, None, discriminator_weights)
-    # by the generated image alone: its gradient enters the generator through vjp, so the
-    # generator runs forward once for both losses
+    # with respect to the generated image only: vjp passes this gradient on to the generator, so that
+    # the generator needs only one forward pass for both losses
     image_gradient = ms.value_and_grad(losses.of_generator, 2, None, has_aux=True)
     alternating = trainer.settings.update_order == "alternating"
     together = trainer.workers.number > 1
@@ -96,14 +96,14 @@ def compile_step(trainer: Trainer) -> Callable[..., Tensor]:
         g_gradients = pull_back(image * weight if together else image)[1]
         values = (d_loss, g_loss, g_gan, g_l1)
         if together:
-            # after the discriminator's sums: on every worker in the same order
+            # after the discriminator's sums, so that the order is the same on every worker
             own = ops.depend(ops.concat((ops.stack(values) * weight, stop)), d_gradients)
             totals = total_of_generator([own, *g_gradients])
             values, g_gradients = ops.unstack(totals[0]), totals[1:]
         updated = trainer.generator_adam(g_gradients, lr)
         if not alternating:
             updated = ops.depend(updated, trainer.discriminator_adam(d_gradients, lr))
-        # computed last: the caller sleeps until then, but would spin on a core for what comes after
+        # computed last: the caller sleeps until then, but would busy-wait for anything computed later
         values = ops.stack((ops.depend(values[0], updated), *values[1:]))
         ops.assign_add(trainer.loss_sums, values[:4])
         return values

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # A Slurm cluster of two nodes on this machine, as ordinary processes: no systemd, cgroup or database.
-#   cluster.sh install       install what it needs from Debian's packages and try it, or say why that cannot be done
-#   cluster.sh start FOLDER  start it with everything of it in FOLDER; its commands are then in FOLDER/bin
+#   cluster.sh install       install the Debian packages it needs and try it, or print why that is not possible
+#   cluster.sh start FOLDER  start it with all its files in FOLDER; its commands are then in FOLDER/bin
 #   cluster.sh stop FOLDER   cancel its jobs, stop its daemons, delete FOLDER
-# Each node has 4 CPUs, 16 GB and, as stand-ins that no program opens, one GPU and one NPU.
+# Each node has 4 CPUs, 16 GB, one GPU and one NPU; the last two are placeholders that no program opens.
 set -euo pipefail
 
 PACKAGES="slurmctld slurmd slurm-client munge"
@@ -17,10 +17,10 @@ is_installed() {
 why_not() {
     [ "$(id -u)" = 0 ] || { echo "only root can start its daemons"; return; }
     is_installed && return
-    command -v apt-get >/dev/null || { echo "$PACKAGES are installed with apt-get, which is not here"; return; }
+    command -v apt-get >/dev/null || { echo "$PACKAGES need apt-get, which is not available"; return; }
     apt-cache show $PACKAGES >/dev/null 2>&1 || apt-get update >/dev/null 2>&1 || true
     DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $PACKAGES >/dev/null 2>&1 &&
-        is_installed || echo "apt-get install $PACKAGES does not work"
+        is_installed || echo "apt-get install $PACKAGES fails"
 }
 
 # a container may forbid what the daemons need
@@ -33,7 +33,7 @@ starts() (
 install() {
     reason=$(why_not)
     [ -n "$reason" ] || starts || reason="its daemons are installed but do not work"
-    [ -z "$reason" ] || { echo "no Slurm for tests here: $reason" >&2; exit 1; }
+    [ -z "$reason" ] || { echo "Slurm is not available for tests: $reason" >&2; exit 1; }
 }
 
 write_configuration() {
@@ -67,10 +67,10 @@ MailProg=/bin/true
 ReturnToService=2
 # more CPUs than the machine may have
 SlurmdParameters=config_overrides
-# finished jobs can be asked about for so long
+# how long finished jobs can be queried
 MinJobAge=900
 KillWait=5
-# without it a job takes all the memory of its node
+# otherwise a job takes all the memory of its node
 DefMemPerCPU=500
 GresTypes=gpu,npu
 END
@@ -81,7 +81,7 @@ END
     done >>"$folder/etc/slurm.conf"
     echo "PartitionName=cpu Nodes=ALL Default=YES MaxTime=INFINITE" >>"$folder/etc/slurm.conf"
     echo "PartitionName=accelerated Nodes=ALL MaxTime=INFINITE" >>"$folder/etc/slurm.conf"
-    # a device must be a character device of its own
+    # each device must be a different character device
     printf 'Name=gpu File=/dev/zero\nName=npu File=/dev/full\n' >"$folder/etc/gres.conf"
     # the plugin's jobs start srun without SLURM_CONF in the environment
     for command in $COMMANDS; do
@@ -112,7 +112,7 @@ start() {
     exit 1
 }
 
-# process 1 of a container may not collect its dead, which kill -0 still finds
+# process 1 of a container may not reap zombies, which kill -0 still finds
 is_running() { [ -e "/proc/$1/stat" ] && ! grep --quiet ') [ZX] ' "/proc/$1/stat"; }
 
 stop() {

@@ -32,7 +32,7 @@ CPU = "'--device_target CPU --device_num 1'"
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:
-    # pytest's own folders are closed to others, which munged refuses
+    # munged does not accept pytest's folders, because other users cannot read them
     folder = Path(tempfile.gettempdir()) / f"slurm-{os.getpid()}"
     before = daemons()
     subprocess.run([CLUSTER, "start", folder], check=True)
@@ -50,7 +50,7 @@ def cluster() -> Iterator[None]:
 
 
 def daemons() -> set[int]:
-    """The processes of all Slurm clusters on this machine; whoever started them may not have collected the dead."""
+    """The processes of all Slurm clusters on this machine, except zombies."""
     return {
         process.pid
         for process in psutil.process_iter(["name", "status"])
@@ -59,7 +59,7 @@ def daemons() -> set[int]:
 
 
 def profile(folder: Path, train: dict[str, object], **changes: object) -> Path:
-    """The profile as it comes, but for what this cluster lacks and what a test sets of `train`."""
+    """The shipped profile, adapted to this cluster and with the given settings of `train`."""
     shipped = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
     shipped["set-resources"]["train"] |= train
     # no accounting database; jobs are shorter than on a real cluster
@@ -76,7 +76,7 @@ def submit(work: Path, settings: Path, config: dict[str, object], *targets: str)
     command += ["--workflow-profile", settings, *targets, "--configfile", work / "mine.yaml"]
 
     def heed_ctrl_c() -> None:
-        # what a shell starts in the background ignores it, and so would all that the tests start
+        # background processes of a shell ignore SIGINT, and so would all processes started by the tests
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     with open(work / "snakemake.log", "w") as log:
@@ -90,7 +90,7 @@ def finish(process: subprocess.Popen, work: Path) -> None:
 
 
 def jobs(rule: str = "", run: str = "") -> list[dict[str, str]]:
-    """What Slurm's controller knows of the jobs of a rule, in the order of their submission."""
+    """The jobs of a rule according to Slurm's controller, in the order of their submission."""
     lines = subprocess.run(
         ["scontrol", "--oneliner", "show", "jobs"], check=True, capture_output=True, text=True
     ).stdout
@@ -107,7 +107,7 @@ def overlap(one: dict[str, str], other: dict[str, str]) -> bool:
 
 
 def processes_in(work: Path) -> list[str]:
-    """The commands of all processes that work in a folder."""
+    """The commands of all processes whose working directory is in a folder."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -138,17 +138,17 @@ EVERYTHING = {
     "npu": RUN | {"device_target": "Ascend"},
     "spread": RUN | {"device_target": "GPU", "device_num": 2, "nodes": 2},
 }
-# those of which everything is made; of the other one the checkpoint
+# runs with all targets; the other run only has a checkpoint
 WHOLE = ["gpu1", "gpu2", "npu"]
 
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory) -> Path:
-    """Four runs on two datasets, from nothing to the summary of three, all through the profile."""
+    """Four runs on two datasets, from scratch to a summary of three of them, all with the profile."""
     work = tmp_path_factory.mktemp("everything")
     script("draw_demo", work / "mirror" / "fetched.tar.gz", "--train", 6, "--val", 2)
     datasets = DATASETS | {"fetched": DATASETS["houses"] | {"drawn": False, "mirrors": [f"file://{work}/mirror"]}}
-    # the devices are stand-ins: they are asked for, but a CPU does the work
+    # the devices are placeholders: they are requested, but a CPU does the work
     where = f"{CPU} if wildcards.run != 'spread' else '--device_target CPU --device_num 2 --nodes 2'"
     settings = profile(work, {"where": where, "slurm_partition": "accelerated"})
     config = {"datasets": datasets, "runs": EVERYTHING, "all": WHOLE}
@@ -156,7 +156,7 @@ def everything(tmp_path_factory) -> Path:
     return work
 
 
-def test_everything_is_made_with_several_jobs_in_flight(everything):
+def test_all_targets_are_built_with_several_jobs_at_once(everything):
     for run in WHOLE:
         assert (everything / "results" / run / "predict" / "index.html").exists()
         assert (everything / "results" / run / "metrics.json").exists()
@@ -187,7 +187,7 @@ def test_downloads_run_on_the_submitting_machine(everything):
         ("evaluate", "npu", 1, "2000M", "00:30:00", None),
     ],
 )
-def test_a_job_asks_for_what_its_stage_needs(everything, rule, run, cpus, memory, limit, devices):
+def test_a_job_requests_the_resources_of_its_stage(everything, rule, run, cpus, memory, limit, devices):
     [job] = jobs(rule, run)
     assert (int(job["NumCPUs"]), job["TimeLimit"]) == (cpus, limit)
     assert f"mem={memory}" in job["TRES"]
@@ -214,7 +214,7 @@ def test_a_training_spread_over_two_nodes(everything):
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory) -> Path:
-    """The folder data/ of the drawn dataset, made without Slurm."""
+    """The folder data/ of the drawn dataset, created without Slurm."""
     work = tmp_path_factory.mktemp("records")
     (work / "mine.yaml").write_text(yaml.safe_dump({"datasets": DATASETS}))
     wanted = [f"data/houses/{split}.mindrecord" for split in ("train", "val")]
@@ -223,7 +223,7 @@ def records(tmp_path_factory) -> Path:
 
 
 def epochs_in(seconds: float, data: Path, work: Path) -> int:
-    """How many epochs of the small run this machine trains in a time, on one thread."""
+    """How many epochs of the small run this machine trains in `seconds` with one thread."""
     settings = TrainSettings(**{k: v for k, v in RUN.items() if k in TrainSettings.model_fields}).model_copy(
         update={"epoch_num": 12, "n_epochs": 12}
     )
@@ -235,13 +235,13 @@ def epochs_in(seconds: float, data: Path, work: Path) -> int:
     return round(seconds * 10 / (last - first))
 
 
-def test_a_training_cut_off_by_its_time_limit_ends_with_the_bytes_of_an_unbroken_one(tmp_path, records, monkeypatch):
+def test_a_training_stopped_by_its_time_limit_resumes_with_identical_results(tmp_path, records, monkeypatch):
     shutil.copytree(records, tmp_path / "data")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    # Slurm looks at time limits every half minute: the first attempt trains for 10 to 40 seconds
+    # Slurm checks time limits every half minute: the first attempt trains for 10 to 40 seconds
     epochs = epochs_in(50, tmp_path / "data", tmp_path / "trial")
     long = RUN | {"epoch_num": epochs, "n_epochs": epochs // 2, "n_epochs_decay": epochs}
-    # a minute at first, and longer when submitted again
+    # one minute at first, and longer when resubmitted
     limits = {"runtime": "attempt if wildcards.run == 'cut' else 60", "slurm_extra": "'--signal=TERM@10'"}
     settings = profile(tmp_path, limits, **{"set-threads": {"train": 1}})
     runs = {"cut": long, "whole": long}
@@ -287,7 +287,7 @@ def test_the_profile_for_other_schedulers(tmp_path, records):
     wait_until(lambda: epochs(tmp_path, "other") > 0, 90, "the first epoch")
     logs = tmp_path / "logs" / "cluster"
     [first] = logs.iterdir()
-    # what Slurm sends before a time limit, to all but the batch script
+    # the signal that Slurm sends before a time limit, to all processes except the batch script
     subprocess.run(["scancel", "--signal=TERM", first.name.split("-")[0]], check=True)
     finish(process, tmp_path)
     assert "stopped by signal 15: state saved" in first.read_text()

@@ -1,4 +1,4 @@
-"""A checkpoint is checked before a byte of it is used: names, shapes, types, lengths, values, checksum."""
+"""Checkpoints are validated before use: names, shapes, types, lengths, values, checksum."""
 
 import shutil
 
@@ -33,7 +33,7 @@ def error_of(path) -> str:
 
 
 def changed(path, change) -> object:
-    """A checkpoint beside `path` whose content `change` has altered; nothing tells its checksum."""
+    """A checkpoint beside `path` with its content altered by `change`, and without a checksum file."""
     checkpoint = Checkpoint()
     checkpoint.ParseFromString(path.read_bytes())
     change(checkpoint)
@@ -69,7 +69,7 @@ def give_type(name):
     return change
 
 
-def spoil(checkpoint):
+def fill_with_nan(checkpoint):
     for value in checkpoint.value:
         value.tensor.tensor_content = np.full(len(value.tensor.tensor_content) // 4, np.nan, "<f4").tobytes()
 
@@ -80,7 +80,7 @@ def repeat(checkpoint):
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "expected"),
     [
         (lengthen, f"{FIRST} has 4,000,768 bytes of data for the shape [4, 3, 4, 4]"),
         (shorten, f"{FIRST} has 764 bytes of data for the shape [4, 3, 4, 4]"),
@@ -90,9 +90,9 @@ def repeat(checkpoint):
         (give_type("Int8"), f"no float32 {FIRST}"),
         (give_type("Float16"), f"no float32 {FIRST}"),
         (give_type("nonsense"), f"no float32 {FIRST}"),
-        (spoil, f"NaN or infinite values in {FIRST}"),
-        (repeat, f"{FIRST} is there twice"),
-        (lambda checkpoint: checkpoint.ClearField("value"), "no float32 parameters in it"),
+        (fill_with_nan, f"NaN or infinite values in {FIRST}"),
+        (repeat, f"contains {FIRST} twice"),
+        (lambda checkpoint: checkpoint.ClearField("value"), "contains no float32 parameters"),
     ],
     ids=[
         "longer",
@@ -108,12 +108,12 @@ def repeat(checkpoint):
         "empty",
     ],
 )
-def test_malformed_content_is_one_line_and_never_reaches_memory(saved, change, says):
+def test_malformed_content_gives_one_line_and_is_never_loaded(saved, change, expected):
     message = error_of(changed(saved[1], change))
-    assert says in message
+    assert expected in message
 
 
-def test_an_extra_parameter_of_any_kind_does_no_harm(saved):
+def test_extra_parameters_of_any_kind_are_ignored(saved):
     def add(checkpoint):
         extra = checkpoint.value.add(tag="net_discriminator.features.0.weight")
         extra.tensor.tensor_type, extra.tensor.tensor_content = "str", b"abc"
@@ -126,7 +126,7 @@ def test_an_extra_parameter_of_any_kind_does_no_harm(saved):
         assert np.array_equal(own.asnumpy(), other.asnumpy())
 
 
-def test_pieces_of_one_parameter_are_put_together(saved):
+def test_pieces_of_one_parameter_are_joined(saved):
     def cut(checkpoint):
         values = list(checkpoint.value)
         checkpoint.ClearField("value")
@@ -142,7 +142,7 @@ def test_pieces_of_one_parameter_are_put_together(saved):
     assert np.array_equal(loaded.model.model[0].weight.asnumpy(), generator.model.model[0].weight.asnumpy())
 
 
-def test_a_single_flipped_bit_is_refused_wherever_it_is(saved):
+def test_any_single_flipped_bit_is_rejected(saved):
     _, path = saved
     content = path.read_bytes()
     random = np.random.default_rng(0)
@@ -155,13 +155,13 @@ def test_a_single_flipped_bit_is_refused_wherever_it_is(saved):
     load_network(Generator(SMALL, 32), path)
 
 
-def test_the_bytes_are_those_that_mindspore_writes(saved, tmp_path):
+def test_the_bytes_are_identical_to_those_of_mindspore(saved, tmp_path):
     generator, path = saved
     ms.save_checkpoint([{"name": p.name, "data": p} for p in generator.get_parameters()], str(tmp_path / "theirs.ckpt"))
     assert path.read_bytes() == (tmp_path / "theirs.ckpt").read_bytes()
 
 
-def test_mindspores_own_checksum_is_read_and_compared(saved, tmp_path):
+def test_the_checksum_of_mindspore_is_verified(saved, tmp_path):
     generator, _ = saved
     parameters = [{"name": p.name, "data": p} for p in generator.get_parameters()]
     theirs = tmp_path / "theirs.ckpt"
@@ -170,10 +170,10 @@ def test_mindspores_own_checksum_is_read_and_compared(saved, tmp_path):
     content = bytearray(theirs.read_bytes())
     content[200] ^= 1
     theirs.write_bytes(content)
-    assert "not a sound MindSpore checkpoint" in error_of(theirs)
+    assert "not a valid MindSpore checkpoint" in error_of(theirs)
 
 
-def test_a_checkpoint_copied_without_its_checksum_is_taken_as_it_is(saved):
+def test_a_checkpoint_copied_without_its_checksum_is_accepted(saved):
     generator, path = saved
     copy = path.with_name("copy.ckpt")
     shutil.copyfile(path, copy)
@@ -184,7 +184,7 @@ def test_a_checkpoint_copied_without_its_checksum_is_taken_as_it_is(saved):
 
 @pytest.mark.parametrize("d_layers", [0, 1, 3])
 @pytest.mark.parametrize("norm", ["batch", "instance"])
-def test_the_discriminators_convolutions_have_a_bias_under_instance_norm_alone(norm, d_layers):
+def test_convolutions_of_the_discriminator_have_a_bias_only_with_instance_norm(norm, d_layers):
     settings = SMALL.model_copy(update={"norm": norm, "d_layers": d_layers})
     names = [parameter.name for parameter in Discriminator(settings).trainable_params()]
     biases, convolutions = (sum(name.endswith(end) for name in names) for end in (".bias", ".weight"))

@@ -1,7 +1,7 @@
-"""Every stage under every fault: killed at each of its renames, on a full disk, with a damaged input.
+"""Every stage with every fault: killed at each of its renames, on a full disk, with a damaged input.
 
-After a fault nothing may lie there that looks whole and is not, and the same command must then end with
-the bytes of an undisturbed run.
+After a fault, there must be no incomplete output under its final name, and running the same command again
+must produce the same bytes as an undisturbed run.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from archives import contents
 from conftest import ROOT
 from disks import small_disk
 
-# runs a program of scripts/ and kills it when it is about to give something its name for the n-th time
+# runs a program of scripts/ and kills it just before its n-th rename
 KILLED_AT_A_RENAME = """
 import os, runpy, signal, sys
 left = int(sys.argv[1])
@@ -40,7 +40,7 @@ TRAIN = (
 
 
 def cut(file: str) -> Callable[[Path], None]:
-    """Half of the file is gone."""
+    """Cut off half of a file."""
 
     def damage(folder: Path) -> None:
         content = (folder / file).read_bytes()
@@ -50,7 +50,7 @@ def cut(file: str) -> Callable[[Path], None]:
 
 
 def without(name: str) -> Callable[[Path], None]:
-    """A file or a folder is gone."""
+    """Remove a file or a folder."""
 
     def damage(folder: Path) -> None:
         shutil.rmtree(folder / name) if (folder / name).is_dir() else (folder / name).unlink()
@@ -60,15 +60,15 @@ def without(name: str) -> Callable[[Path], None]:
 
 @dataclass(frozen=True)
 class Stage:
-    """A program's command line, where {made} holds its inputs and {out} is the folder of its outputs."""
+    """A program's command line: {made} is the folder of its inputs, {out} that of its outputs."""
 
     command: str
     outputs: tuple[str, ...]
     damage: Callable[[Path], None] | None
-    names: str = ""  # what the message about the damaged input names
+    names: str = ""  # what the message about the damaged input must name
 
 
-# in the order of the workflow: the outputs of a stage are inputs of those after it
+# in the order of the workflow: the outputs of a stage are inputs of later stages
 STAGES = {
     "draw_demo": Stage("{out}/drawn.tar.gz --train 4 --val 2 --size 32", ("drawn.tar.gz",), None),
     "download": Stage(
@@ -89,7 +89,7 @@ STAGES = {
     "train": Stage(
         "{made}/train.mindrecord --ckpt_dir {out}/ckpt --train_fakeimg_dir {out}/fake_img --loss_show_dir"
         f" {{out}}/loss_show --state_dir {{out}}/state --held_out {{made}}/train.mindrecord {TRAIN}",
-        ("ckpt", "snapshots/Generator_1.ckpt"),  # the best one is another one after each epoch
+        ("ckpt", "snapshots/Generator_1.ckpt"),  # the best one changes after each epoch
         cut("train.mindrecord"),
         "train.mindrecord",
     ),
@@ -123,7 +123,7 @@ STAGES = {
 
 
 def run(stage: str, made: Path, out: Path, killed_at: int = 0) -> subprocess.CompletedProcess:
-    """Run the stage's program; stdout and stderr come together."""
+    """Run the stage's program, with stderr redirected to stdout."""
     words = [word.format(made=made, out=out) for word in STAGES[stage].command.split()]
     program = [str(ROOT / "scripts" / f"{stage}.py"), *words]
     if killed_at:
@@ -132,7 +132,7 @@ def run(stage: str, made: Path, out: Path, killed_at: int = 0) -> subprocess.Com
 
 
 def outputs(stage: str, folder: Path) -> dict[str, bytes]:
-    """What lies under the names of the stage's outputs."""
+    """The contents of the stage's outputs."""
     found = {}
     for name in STAGES[stage].outputs:
         if (folder / name).is_file():
@@ -147,7 +147,7 @@ def scratch_left(folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
-    """All that an undisturbed run of every stage makes, one after the other, in one folder."""
+    """The outputs of an undisturbed run of all stages, in one folder."""
     folder = tmp_path_factory.mktemp("made")
     for stage in STAGES:
         done = run(stage, folder, folder)
@@ -157,7 +157,7 @@ def made(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_killed_before_each_rename_a_stage_ends_with_the_same_bytes(stage, made, tmp_path):
+def test_a_stage_killed_before_any_rename_gives_identical_results(stage, made, tmp_path):
     whole = outputs(stage, made)
     for moment in itertools.count(1):
         done = run(stage, made, tmp_path, killed_at=moment)
@@ -172,7 +172,7 @@ def test_killed_before_each_rename_a_stage_ends_with_the_same_bytes(stage, made,
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_on_a_full_disk_a_stage_says_so_in_one_line_and_goes_on_when_there_is_room(stage, made, tmp_path):
+def test_on_a_full_disk_a_stage_fails_with_one_line_and_resumes_when_there_is_room(stage, made, tmp_path):
     whole = outputs(stage, made)
     with small_disk(tmp_path / "disk", 4096) as out:
         done = run(stage, made, out)
@@ -187,7 +187,7 @@ def test_on_a_full_disk_a_stage_says_so_in_one_line_and_goes_on_when_there_is_ro
 
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if STAGES[stage].damage])
-def test_a_damaged_input_is_named_in_one_line_and_nothing_is_made_of_it(stage, made, tmp_path):
+def test_a_damaged_input_is_named_in_one_line_and_gives_no_output(stage, made, tmp_path):
     shutil.copytree(made, tmp_path / "made")
     STAGES[stage].damage(tmp_path / "made")
     done = run(stage, tmp_path / "made", tmp_path / "out")
@@ -195,9 +195,9 @@ def test_a_damaged_input_is_named_in_one_line_and_nothing_is_made_of_it(stage, m
     assert outputs(stage, tmp_path / "out") == {}
 
 
-def assert_one_line(done: subprocess.CompletedProcess, says: str) -> None:
+def assert_one_line(done: subprocess.CompletedProcess, message: str) -> None:
     assert done.returncode == 1, done.stdout
     assert "Traceback" not in done.stdout, done.stdout
     lines = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
-    assert 1 <= len(lines) <= 2, done.stdout  # a mirror and what becomes of the file have one line each
-    assert says in "\n".join(lines), done.stdout
+    assert 1 <= len(lines) <= 2, done.stdout  # one line for the mirror, and one for the file
+    assert message in "\n".join(lines), done.stdout

@@ -1,4 +1,4 @@
-"""Layers that are written for speed give what the plain ones give."""
+"""Layers optimised for speed compute the same as the plain ones."""
 
 import mindspore as ms
 import numpy as np
@@ -10,24 +10,24 @@ from pix2pix.model.winograd import WinogradConvolution, transforms
 
 
 def value_and_gradients(layer: nn.Cell, x: np.ndarray, pull: np.ndarray) -> list[np.ndarray]:
-    """The layer's value, and the gradients of its sum weighted by `pull` by x and by each parameter."""
+    """The layer's output, and the gradients of its sum weighted by `pull` with respect to x and each parameter."""
 
     def weighted(x, pull):
         value = layer(x)
         return (value * pull).sum(), value
 
     graph = ms.jit(ms.value_and_grad(weighted, 0, layer.trainable_params(), has_aux=True))
-    # twice: the gradient of ops.pad gives the first call's values ever after
+    # twice: the gradient of ops.pad keeps returning the values of the first call
     graph(ms.Tensor(-x), ms.Tensor(2 * pull))
     (_, value), (by_x, by_parameters) = graph(ms.Tensor(x), ms.Tensor(pull))
     return [array.asnumpy() for array in (value, by_x, *by_parameters)]
 
 
-# 16 pixels of one image, and small images of several, are folded into one; the rest is not
+# one image of size 16, and batches of small images, are folded into one image; others are not
 @pytest.mark.parametrize("images", [1, 2, 5])
 @pytest.mark.parametrize("size", [1, 2, 8, 16, 20])
 @pytest.mark.parametrize("direction", ["down", "up"])
-def test_folded_convolutions_are_the_plain_ones(direction, size, images):
+def test_folded_convolutions_equal_plain_ones(direction, size, images):
     random = np.random.default_rng(size)
     if direction == "down":
         layer, plain = DownConvolution(3, 4, True), nn.Conv2d(3, 4, 4, 2, "pad", 1, has_bias=True)
@@ -46,10 +46,10 @@ def test_folded_convolutions_are_the_plain_ones(direction, size, images):
         np.testing.assert_allclose(ours, expected, atol=1e-5 * np.abs(expected).max())
 
 
-# computed in tiles from 1024 pixels on: once the last tile is full, once two or one of its rows are used
+# computed in tiles from 1024 pixels on: with a full last tile, and with two or one of its rows in use
 @pytest.mark.parametrize(("images", "size"), [(1, 8), (1, 32), (1, 34), (3, 33), (20, 9)])
 @pytest.mark.parametrize("bias", [True, False])
-def test_winograd_convolutions_are_the_plain_ones(images, size, bias):
+def test_winograd_convolutions_equal_plain_ones(images, size, bias):
     random = np.random.default_rng(size)
     layer, plain = WinogradConvolution(5, 7, bias), nn.Conv2d(5, 7, 4, 1, "pad", 1, has_bias=bias)
     for parameter, same in zip(layer.trainable_params(), plain.trainable_params(), strict=True):
@@ -63,14 +63,14 @@ def test_winograd_convolutions_are_the_plain_ones(images, size, bias):
         assert np.linalg.norm(ours - expected) < 5e-6 * np.linalg.norm(expected)
 
 
-def test_winograd_transforms_by_hand():
+def test_winograd_transforms_of_a_known_example():
     """The filter 1 10 100 1000 over 1 2 3 4 5 6."""
     outputs, taps, inputs = transforms()
     values = outputs @ ((taps @ [1, 10, 100, 1000]) * (inputs @ [1, 2, 3, 4, 5, 6]))
     np.testing.assert_allclose(values, [4321, 5432, 6543], rtol=1e-12)
 
 
-def test_an_odd_size_is_convolved_as_ever():
+def test_an_odd_size_is_convolved_without_folding():
     layer = DownConvolution(2, 3, False)
     x = np.random.default_rng(0).normal(size=(4, 2, 5, 5)).astype(np.float32)
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
@@ -79,7 +79,7 @@ def test_an_odd_size_is_convolved_as_ever():
     np.testing.assert_allclose(layer(ms.Tensor(x)).asnumpy(), expected, atol=1e-5 * np.abs(expected).max())
 
 
-def test_pure_normalisation_is_the_usual_one_and_leaves_its_moving_statistics():
+def test_pure_batch_norm_equals_batch_norm_without_moving_statistics():
     random = np.random.default_rng(0)
     layer, plain = PureBatchNorm(4), nn.BatchNorm2d(4, use_batch_statistics=True)
     for name in ("gamma", "beta"):

@@ -1,4 +1,4 @@
-"""Metrics agree with hand-computed cases and with scikit-image; what is missing is an error, not a smaller n."""
+"""Metrics agree with known cases and with scikit-image; a missing image is an error and does not reduce n."""
 
 import csv
 import io
@@ -75,7 +75,7 @@ def test_mean_deviation_and_interval():
     assert summarise([2.0, math.inf])["mean"] == math.inf
 
 
-def test_the_nearest_colour_tells_the_class():
+def test_the_nearest_colour_determines_the_class():
     names = list(CLASSES)
     near = np.array([[(130, 60, 126), (68, 133, 178), (2, 1, 140), (3, 0, 0)]], np.uint8)
     classes = classify(near)[0]
@@ -89,10 +89,10 @@ def test_a_known_confusion_matrix():
     target = np.array([[road] * 4 + [sky] * 4 + [car] * 2 + [void] * 2], np.uint8)
     found = np.array([[road] * 3 + [sky] + [sky] * 2 + [void] * 2 + [car] * 2 + [road, sky]], np.uint8)
     scores = label_scores(confusion(found, target))
-    # of 10 evaluated pixels 7 are right; road 3 of 4, sky 2 of 4, car 2 of 2
+    # 7 of 10 evaluated pixels are correct; road 3 of 4, sky 2 of 4, car 2 of 2
     assert scores["pixel_accuracy"] == pytest.approx(0.7)
     assert scores["class_accuracy"] == pytest.approx((3 / 4 + 2 / 4 + 2 / 2) / 3)
-    # unions: road 4, sky 5 (one road was taken for sky), car 2; what was predicted on void counts nowhere
+    # unions: road 4, sky 5 (one road pixel was predicted as sky), car 2; predictions on void are not counted
     assert scores["class_iou"] == pytest.approx((3 / 4 + 2 / 5 + 2 / 2) / 3)
 
 
@@ -112,7 +112,7 @@ def test_label_scores_count_the_pixels_of_all_images_together():
     assert summary["pixel_accuracy"]["ci95"] == [0.0, 1.0]
 
 
-def test_the_interval_of_label_scores_is_that_of_the_mean_where_all_images_count_equally():
+def test_the_interval_of_label_scores_is_that_of_the_mean_if_all_images_count_equally():
     road, sky = CLASSES["road"], CLASSES["sky"]
     shares = [3, 9, 14, 7, 10, 12, 8, 11, 5, 15]
     target = np.full((4, 4, 3), road, np.uint8)
@@ -124,13 +124,13 @@ def test_the_interval_of_label_scores_is_that_of_the_mean_where_all_images_count
     assert found["ci95"] == pytest.approx(summarise([share / 16 for share in shares])["ci95"])
 
 
-def test_the_interval_covers_the_true_mean_of_ten_scores_as_often_as_it_says():
+def test_the_interval_covers_the_true_mean_of_ten_scores_at_its_nominal_rate():
     samples = np.random.default_rng(0).normal(20, 3, (2000, 10))
     covered = [low < 20 < high for low, high in (summarise(list(scores))["ci95"] for scores in samples)]
     assert 0.94 <= np.mean(covered) <= 0.96
 
 
-def test_the_ceiling_is_what_exact_colours_score_against_their_own_jpeg():
+def test_the_ceiling_is_the_score_of_exact_colours_against_their_own_jpeg():
     image = Image.new("RGB", (512, 256), CLASSES["sky"])
     draw = ImageDraw.Draw(image)
     draw.rectangle((256, 150, 511, 255), CLASSES["road"])
@@ -149,7 +149,7 @@ def test_the_ceiling_is_what_exact_colours_score_against_their_own_jpeg():
         assert estimate[name] == pytest.approx(value, abs=0.05), name
 
 
-def test_a_label_target_is_resized_to_colours_that_it_has(tmp_path):
+def test_resizing_a_label_target_adds_no_colours(tmp_path):
     pair = np.zeros((32, 64, 3), np.uint8)
     pair[:, 32:48], pair[:, 48:] = CLASSES["road"], CLASSES["sky"]
     pair[10:20, 32:] = CLASSES["car"]
@@ -178,7 +178,7 @@ def test_a_label_target_is_resized_to_colours_that_it_has(tmp_path):
         ("facts.json", "{"),
     ],
 )
-def test_facts_that_were_edited_by_hand_are_one_line(measured, tmp_path, name, edit):
+def test_invalid_edits_of_facts_give_one_line(measured, tmp_path, name, edit):
     shutil.copytree(measured, tmp_path / "copy")
     file = tmp_path / "copy" / "predict" / name
     content = json.loads(file.read_text())
@@ -204,7 +204,7 @@ def test_a_size_below_the_window_of_ssim_is_refused_before_anything_is_predicted
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory) -> Path:
-    """Records and predictions that are the very targets, but for one that is 10 levels brighter."""
+    """Records, and predictions identical to the targets, except for one that is 10 levels brighter."""
     folder = tmp_path_factory.mktemp("measured")
     draw_pairs(folder / "pairs", train=1, val=3)
     assert script("mindrecord", folder / "pairs", folder / "val.mindrecord", "--split", "val").returncode == 0
@@ -228,7 +228,7 @@ def evaluate(folder: Path, out: Path, *flags: str):
     )  # fmt: skip
 
 
-def test_the_files_hold_every_image_and_what_the_scores_depend_on(measured, tmp_path):
+def test_the_files_contain_every_image_and_what_the_scores_depend_on(measured, tmp_path):
     assert evaluate(measured, tmp_path).returncode == 0
     with open(tmp_path / "metrics.csv", newline="") as file:
         rows = list(csv.DictReader(file))

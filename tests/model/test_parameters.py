@@ -1,4 +1,4 @@
-"""Each parameter of networks, losses, optimizer and loader does what its description says."""
+"""Each parameter of networks, losses, optimizer and loader does what its description states."""
 
 import io
 
@@ -28,7 +28,7 @@ def pair(channels=(3, 3), size=32):
 
 
 def one_step(changes: dict, steps: int = 1) -> tuple[np.ndarray, Trainer]:
-    """Losses of the last step and the trainer after it; lr comes from the settings."""
+    """The losses of the last step and the trainer after it; lr is taken from the settings."""
     chosen = settings(**changes)
     trainer = Trainer(chosen)
     x, y = pair((chosen.g_in_planes, chosen.g_out_planes))
@@ -60,7 +60,7 @@ def test_loss_weights(base):
         assert losses[1] == pytest.approx(weights["lambda_gan"] * gan + weights["lambda_l1"] * l1, rel=1e-5)
 
 
-def test_adam_moves_by_lr_at_first_and_by_its_betas_later(base):
+def test_the_first_adam_step_is_lr_and_later_ones_depend_on_betas(base):
     before = Trainer(settings()).generator.model.model[0].weight.asnumpy()
     for lr in (0.0002, 0.01):
         after = one_step({"lr": lr})[1].generator.model.model[0].weight.asnumpy()
@@ -102,7 +102,7 @@ def test_learning_rate_is_constant_then_falls_to_zero():
         ({"init_type": "constant"}, False),
     ],
 )
-def test_what_shapes_the_generators_output(changes, same):
+def test_settings_that_affect_the_output_of_the_generator(changes, same):
     assert np.array_equal(generated(), generated(**changes)) == same
 
 
@@ -137,13 +137,13 @@ def test_initial_weights():
 
 
 @pytest.mark.parametrize(("d_layers", "patch"), [(0, 1), (1, 16), (3, 70), (5, 286)])
-def test_a_patch_of_the_discriminator_sees_as_many_pixels_as_the_paper_says(d_layers, patch):
+def test_the_patch_size_of_the_discriminator_is_that_of_the_paper(d_layers, patch):
     size = 320 if patch > 70 else 128
     sizes = {"load_size": size, "train_pic_size": size}
     chosen = settings(
         d_layers=d_layers, d_ndf=2, norm="instance", init_type="constant", init_gain=0.1, alpha=1.0, **sizes
     )
-    # without normalisation a logit depends on its patch alone: measured by the gradient of the middle logit
+    # without normalisation, a logit depends only on its patch: measured by the gradient of the middle logit
     discriminator = Discriminator(chosen)
     initialise(discriminator, chosen)
     layers = [layer for layer in discriminator.cells_and_names() if isinstance(layer[1], ms.nn.Conv2d | PatchLogits)]
@@ -153,10 +153,10 @@ def test_a_patch_of_the_discriminator_sees_as_many_pixels_as_the_paper_says(d_la
         logits = convolutions(x)
         return logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2]
 
-    # compiled, as everywhere: outside a graph this MindSpore does not get along with numpy 2
+    # compiled, as everywhere: outside a graph, this MindSpore version does not work with numpy 2
     seen = ms.jit(ms.grad(middle))(ms.Tensor(np.zeros((1, 6, size, size), np.float32))).asnumpy()
     seen = np.abs(seen).sum((0, 1, 3))
-    # of pixels beside the patch the convolution in tiles leaves rounding errors
+    # outside the patch, the convolution in tiles leaves rounding errors
     rows = np.flatnonzero(seen > 1e-5 * seen.max())
     assert rows[-1] - rows[0] + 1 == patch
 
@@ -187,7 +187,7 @@ def records(tmp_path_factory):
 
 
 @pytest.mark.parametrize("changes", [{}, {"direction": "BtoA"}, {"jitter": False}, {"flip": False}, {"load_size": 32}])
-def test_crop_flip_and_direction_are_those_of_pillow_pixel_by_pixel(records, changes):
+def test_crop_flip_and_direction_match_pillow_pixel_by_pixel(records, changes):
     files, record = records
     chosen = settings(**changes)
     plan = sample_epoch(len(files), 3, chosen)
@@ -210,7 +210,7 @@ def test_crop_flip_and_direction_are_those_of_pillow_pixel_by_pixel(records, cha
             assert np.abs(array - (np.asarray(half).transpose(2, 0, 1) / 127.5 - 1)).max() < 1e-6
 
 
-def test_order_crops_and_flips_are_a_function_of_seed_and_epoch():
+def test_order_crops_and_flips_depend_only_on_seed_and_epoch():
     plans = {key: sample_epoch(500, key[1], settings(seed=key[0])) for key in ((0, 1), (0, 2), (1, 1))}
     again = sample_epoch(500, 1, settings())
     assert np.array_equal(plans[0, 1].order, again.order)

@@ -1,4 +1,4 @@
-"""How often the networks run in a step, counted in oneDNN's own list of what it did."""
+"""The number of forward passes in a step, counted in oneDNN's verbose output."""
 
 import os
 import re

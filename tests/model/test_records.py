@@ -1,4 +1,4 @@
-"""MindRecord files that are damaged, exchanged, missing or none at all: one line, whatever reads them."""
+"""MindRecord files that are damaged, swapped, missing or of another format give one line with every reader."""
 
 import shutil
 import signal
@@ -22,7 +22,7 @@ SETTINGS = TrainSettings(load_size=36, train_pic_size=32, g_layers=3)
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """A folder with train.mindrecord and val.mindrecord, of three pairs each."""
+    """A folder with train.mindrecord and val.mindrecord, with three pairs each."""
     folder = tmp_path_factory.mktemp("records")
     make_folder(folder / "pairs", {f"{split}/{n}.png": noise_image() for split in ("train", "val") for n in range(3)})
     for split in ("train", "val"):
@@ -32,7 +32,7 @@ def written(tmp_path_factory):
 
 @pytest.fixture
 def copied(written, tmp_path):
-    """The same, to be spoilt."""
+    """A copy of it, to be damaged."""
     for file in written.glob("*.mindrecord*"):
         shutil.copy(file, tmp_path)
     return tmp_path / "train.mindrecord"
@@ -54,7 +54,7 @@ def exchange(path):
 
 
 def forge(path):
-    """Let the index point behind the data."""
+    """Make the index point beyond the data."""
     with sqlite3.connect(f"{path}") as index:
         index.execute("UPDATE INDEXES SET PAGE_OFFSET_BLOB = 1000000000000")
 
@@ -73,9 +73,9 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_damaged_or_exchanged_records_are_one_line(copied, damage):
-    spoil, ending, reason = DAMAGE[damage]
-    spoil(copied.with_name(copied.name + ending))
+def test_damaged_or_swapped_records_give_one_line(copied, damage):
+    inflict, ending, reason = DAMAGE[damage]
+    inflict(copied.with_name(copied.name + ending))
     for read in (count, lambda files: next(whole_pairs(files, 32, "AtoB"))):
         with pytest.raises(InputError) as error:
             read([copied.with_name("val.mindrecord"), copied])
@@ -85,9 +85,9 @@ def test_damaged_or_exchanged_records_are_one_line(copied, damage):
 
 @pytest.mark.parametrize("damage", ["another split's data", "cut data"])
 @pytest.mark.parametrize("program", ["train", "predict"])
-def test_the_programs_say_so_and_do_not_crash(copied, tmp_path, program, damage):
-    spoil, ending, reason = DAMAGE[damage]
-    spoil(copied.with_name(copied.name + ending))
+def test_the_programs_report_it_and_do_not_crash(copied, tmp_path, program, damage):
+    inflict, ending, reason = DAMAGE[damage]
+    inflict(copied.with_name(copied.name + ending))
     names = {
         "train": ("ckpt_dir", "train_fakeimg_dir", "loss_show_dir", "state_dir"),
         "predict": ("ckpt", "predict_dir"),
@@ -101,7 +101,7 @@ def test_the_programs_say_so_and_do_not_crash(copied, tmp_path, program, damage)
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "folder"])
-def test_what_is_no_record_is_told_with_what_to_run_and_never_to_be_deleted(tmp_path, name):
+def test_for_other_files_the_message_names_the_command_to_run_and_no_deletion(tmp_path, name):
     make_folder(tmp_path, {"photo.jpg": noise_image(format="JPEG"), "folder/1.jpg": noise_image(format="JPEG")})
     result = script("predict", tmp_path / name, "--ckpt", "x.ckpt", "--predict_dir", tmp_path / "predict")
     assert result.returncode == 1
@@ -111,14 +111,14 @@ def test_what_is_no_record_is_told_with_what_to_run_and_never_to_be_deleted(tmp_
     assert "delete" not in line
 
 
-def test_records_of_a_version_that_kept_no_checksums_are_read(copied):
+def test_records_of_a_version_without_checksums_are_read(copied):
     with sqlite3.connect(f"{copied}.db") as index:
         index.execute("DROP TABLE WRITTEN")
     assert count([copied]) == 3
     assert len(list(iterate([copied]))) == 3
 
 
-def test_a_spoilt_image_is_named_with_its_file_and_record(tmp_path):
+def test_a_damaged_image_is_named_with_its_file_and_record(tmp_path):
     files = {f"{n}.png": noise_image() for n in range(5)} | {"4.png": b"this is not an image"}
     shards = [tmp_path / f"train-{shard}-of-2.mindrecord" for shard in (1, 2)]
     for number, shard in enumerate(shards, 1):
@@ -132,7 +132,7 @@ def test_a_spoilt_image_is_named_with_its_file_and_record(tmp_path):
 
 
 @pytest.mark.parametrize("size", [2**20, 2**24 + 2**20, 2**26])
-def test_a_full_disk_is_said_and_leaves_no_records(tmp_path, size):
+def test_a_full_disk_is_reported_and_leaves_no_records(tmp_path, size):
     make_folder(tmp_path / "pairs", {f"train/{n}.bmp": noise_image(512, 512, "BMP") for n in range(85)})
     with small_disk(tmp_path / "disk", size) as disk:
         result = script("mindrecord", tmp_path / "pairs", disk / "data" / "train.mindrecord", "--split", "train")
@@ -142,7 +142,7 @@ def test_a_full_disk_is_said_and_leaves_no_records(tmp_path, size):
         assert contents(disk) == {}
 
 
-def test_what_a_killed_start_left_is_removed_by_the_next(tmp_path):
+def test_leftovers_of_a_killed_process_are_removed_by_the_next(tmp_path):
     make_folder(tmp_path / "pairs", {f"train/{n}.bmp": noise_image(512, 512, "BMP") for n in range(60)})
     output = tmp_path / "data" / "train.mindrecord"
     command = [sys.executable, ROOT / "scripts" / "mindrecord.py", tmp_path / "pairs", output, "--split", "train"]

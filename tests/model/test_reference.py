@@ -1,6 +1,6 @@
-"""Networks and training step against a numeric record, written by an independent float64 implementation.
+"""Compare networks and training step with a numeric record written by an independent float64 implementation.
 
-tests/record/README.md tells how it was made and what it covers.
+tests/record/README.md describes how it was made and what it covers.
 """
 
 import json
@@ -19,16 +19,16 @@ from pix2pix.training.step import Trainer
 
 RECORD = ROOT / "tests" / "record"
 NETWORKS = ("generator", "discriminator")
-# relative distances of a parameter's first moments and of its update, after 1, 2 and 3 steps. float32 tells an
-# update of 2e-4 of a gamma of 1 to 3e-4, and Adam makes full steps of gradients that are next to nothing
+# relative distances of a parameter's first moments and of its update, after 1, 2 and 3 steps. In float32, an
+# update of 2e-4 to a gamma of 1 has a precision of 3e-4, and Adam makes full steps even with tiny gradients
 TOLERANCES = {"moments": (1e-4, 2e-4, 5e-4), "updates": (5e-3, 5e-3, 5e-3)}
-NOTHING = 1e-9  # of the norm of a network's gradient: what float64 leaves of 0
+NOTHING = 1e-9  # fraction of the norm of a network's gradient: rounding errors of 0 in float64
 Digests = dict[str, np.ndarray]  # by "network/parameter"
 
 
 @cache
 def recorded(case: str) -> dict[str, np.ndarray]:
-    """The arrays of a case, without its name before theirs."""
+    """The arrays of a case, by their names without that of the case."""
     with np.load(RECORD / "record.npz") as arrays:
         return {key.removeprefix(f"{case}/"): arrays[key] for key in arrays if key.startswith(f"{case}/")}
 
@@ -54,7 +54,7 @@ def own_arrays(trainer: Trainer) -> tuple[dict[str, np.ndarray], dict[str, np.nd
 
 
 def started(case: str, **changes) -> Trainer:
-    """Both networks with the weights (and masks of dropout) that the record begins with."""
+    """A trainer with the initial weights (and dropout masks) of the record."""
     seed, trainer = int(recorded(case)["seed"]), Trainer(TrainSettings(**CASES[case] | changes))
     for network in (trainer.generator, trainer.discriminator):
         for parameter in network.get_parameters():
@@ -68,7 +68,7 @@ def started(case: str, **changes) -> Trainer:
 
 @cache
 def measured(case: str, **changes) -> dict:
-    """What the record holds of a case, found by compiled steps of its settings but for `changes`."""
+    """The same values as in the record of a case, computed by compiled steps with its settings and `changes`."""
     settings, seed, trainer = DEFAULTS | CASES[case], int(recorded(case)["seed"]), started(case, **changes)
     channels = {"x": settings["g_in_planes"], "y": settings["g_out_planes"]}
     pairs = [[ms.Tensor(images(seed, step, *item, settings)) for item in channels.items()] for step in range(STEPS)]
@@ -87,7 +87,7 @@ def digests(arrays: dict[str, np.ndarray]) -> Digests:
 
 
 def norms(wanted: Digests) -> dict[str, float]:
-    """The norm of all parameters of a network together, by network."""
+    """The total norm of all parameters, by network."""
     return {
         network: sum(row[0] ** 2 for key, row in wanted.items() if key.startswith(network)) ** 0.5
         for network in NETWORKS
@@ -95,16 +95,16 @@ def norms(wanted: Digests) -> dict[str, float]:
 
 
 def vanishing(case: str) -> set[str]:
-    """The parameters that change nothing, and whose gradient is 0 but for rounding."""
+    """The parameters without effect, whose gradient is 0 except for rounding errors."""
     wanted = recorded_digests(case, "moments", 0)
     whole = norms(wanted)
     return {key for key in wanted if wanted[key][0] < NOTHING * whole[key.partition("/")[0]]}
 
 
 def distances(found: Digests, wanted: Digests) -> dict[str, float]:
-    """Each parameter's relative distance in the Euclidean norm, as far as digests tell.
+    """Each parameter's relative distance in the Euclidean norm, estimated from digests.
 
-    What should vanish is measured by its whole network.
+    Gradients that should be 0 are compared with the norm of their network.
     """
     assert found.keys() == wanted.keys()
     whole = norms(wanted)
@@ -118,7 +118,7 @@ def distances(found: Digests, wanted: Digests) -> dict[str, float]:
 
 
 def differences(found: dict, case: str) -> list[str]:
-    """What of `found` is not as recorded."""
+    """The names of values in `found` that differ from the record."""
     wanted, result = recorded(case), []
     for name, tolerance in (("before", 1e-5), ("losses", 1e-5), ("after", 1e-4)):
         if not np.allclose(found[name], wanted[name], rtol=tolerance, atol=tolerance):
@@ -127,18 +127,18 @@ def differences(found: dict, case: str) -> list[str]:
         ignored = vanishing(case) if kind == "updates" else ()
         for step, tolerance in enumerate(tolerances):
             far = distances(found[kind][step], recorded_digests(case, kind, step))
-            # not "more than": NaN is a difference, too
+            # not ">": NaN is a difference, too
             result += [f"{kind}/{step}/{key}" for key in far if key not in ignored and not far[key] <= tolerance]
     return result
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_losses_gradients_updates_and_outputs_of_three_steps_are_those_of_the_record(case):
+def test_losses_gradients_updates_and_outputs_of_three_steps_match_the_record(case):
     assert differences(measured(case), case) == []
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_gradient_wrong_by_a_thousandth_in_any_one_layer_is_noticed(case):
+def test_a_gradient_error_of_a_thousandth_in_any_layer_is_detected(case):
     found = measured(case)
     for key in found["moments"][0].keys() - vanishing(case):
         wrong = found["moments"][0] | {key: found["moments"][0][key] * 1.001}
@@ -146,20 +146,20 @@ def test_a_gradient_wrong_by_a_thousandth_in_any_one_layer_is_noticed(case):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_only_what_instance_norm_takes_away_has_no_gradient(case):
+def test_only_biases_before_instance_norm_have_no_gradient(case):
     ignored = vanishing(case)
     assert bool(ignored) == (CASES[case].get("norm") == "instance")
     assert all(key.endswith("bias") for key in ignored)
 
 
-def test_the_other_order_of_the_updates_is_noticed():
+def test_the_other_update_order_is_detected():
     case = "batch of 2, alternating"
     found = differences(measured(case, update_order="simultaneous"), case)
     assert {"losses", "moments/0/generator/model.model.0.weight"} <= set(found)
     assert not any(name.startswith("moments/0/discriminator") for name in found)
 
 
-def test_names_and_shapes_at_full_size_are_those_of_published_checkpoints():
+def test_names_and_shapes_at_full_size_match_published_checkpoints():
     wanted = json.loads((RECORD / "full_size_parameters.json").read_text())
     networks = {"generator": Generator(TrainSettings(), 256), "discriminator": Discriminator(TrainSettings())}
     for name, network in networks.items():

@@ -1,4 +1,4 @@
-"""What was trained stays: other settings move it aside, fewer epochs are served or trained apart."""
+"""Nothing trained is lost: other settings move it aside; fewer epochs are copied or trained separately."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ RESULTS = Path("results/own")
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """A working folder with records, and the config that made them."""
+    """A working directory with records and their configuration."""
     work = tmp_path_factory.mktemp("data")
     draw_pairs(work / "own")
     config = {"datasets": {"own": {"folder": "own"}}, "runs": {"own": RUN}, "save_epoch_freq": 2}
@@ -42,13 +42,13 @@ def trained(data, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def work(trained, tmp_path) -> Path:
-    """A copy of it; times are kept, so that nothing in it is out of date."""
+    """A copy of it with the same modification times, so that nothing in it is out of date."""
     return shutil.copytree(trained, tmp_path / "work")
 
 
 @pytest.fixture(scope="module")
 def alone(data, tmp_path_factory) -> Path:
-    """Trainings of 2 and 3 epochs with nothing before them."""
+    """Trainings of 2 and 3 epochs from scratch."""
     work = tmp_path_factory.mktemp("alone") / "work"
     shutil.copytree(data, work)
     ask(work, checkpoint(2))
@@ -65,7 +65,7 @@ def ask(work: Path, *targets: str) -> str:
 
 
 def contents(work: Path) -> dict[str, bytes]:
-    """All of the run but its checkpoints, what was trained apart, and locks."""
+    """The files of the run, except checkpoints, separate trainings and locks."""
     folder = work / RESULTS
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -81,28 +81,28 @@ def same(epoch: int, work: Path, other: Path) -> bool:
     )
 
 
-def test_fewer_epochs_are_served_from_the_snapshot_of_a_longer_training(work, alone):
+def test_fewer_epochs_are_copied_from_the_snapshot_of_a_longer_training(work, alone):
     before = contents(work)
     log = ask(work, checkpoint(2))
     assert "Generator_2.ckpt: kept in results/own/snapshots and copied" in log
     assert same(2, work, alone)
     assert contents(work) == before
-    # what a page of the run shows with epoch_num 2
+    # shown on the page of the run with epoch_num 2
     rows = (work / RESULTS / "history.csv").read_text().splitlines()
     assert (work / RESULTS / "epochs/2/history.csv").read_text().splitlines() == rows[:3]
 
 
-def test_fewer_epochs_without_a_snapshot_are_trained_apart(work, alone):
+def test_fewer_epochs_without_a_snapshot_are_trained_separately(work, alone):
     before = contents(work)
     ask(work, checkpoint(3))
     assert same(3, work, alone)
     assert contents(work) == before
     assert (work / RESULTS / "epochs/3/history.csv").read_text().count("\n") == 4
-    # and the longer training goes on from where it was
+    # and the longer training resumes
     assert "state.safetensors: resumed at epoch 5, step 0" in ask(work, checkpoint(5))
 
 
-def test_two_epochs_of_one_run_can_be_asked_for_together(data, alone, trained, tmp_path):
+def test_two_epochs_of_one_run_can_be_requested_together(data, alone, trained, tmp_path):
     work = shutil.copytree(data, tmp_path / "work")
     log = ask(work, checkpoint(3), checkpoint(EPOCHS), "--cores", "4")
     assert "error:" not in log
@@ -117,7 +117,7 @@ def flags(work: Path, *changes: str) -> list[str]:
     return [work / "data/own/train.mindrecord", *places, *as_flags(settings), "--save_epoch_freq=2", *changes]
 
 
-def test_another_rate_moves_the_earlier_training_aside_whole_and_says_so_in_a_line(work, trained):
+def test_another_learning_rate_moves_the_earlier_training_aside_and_logs_one_line(work, trained):
     before = contents(work)
     log = script("train", *flags(work, "--lr=0.001")).stdout
     [line] = [line for line in log.splitlines() if "is kept in" in line]
@@ -130,7 +130,7 @@ def test_another_rate_moves_the_earlier_training_aside_whole_and_says_so_in_a_li
     assert {name: moved.get(name) for name in before} == before
     assert not same(EPOCHS, work, trained)
 
-    # put back, it gives its checkpoints again, without a step
+    # put back, it writes its checkpoints again without training
     script("train", *flags(work, "--lr=0.002"))
     shutil.rmtree(work / RESULTS / "state")
     shutil.move(earlier / "state", work / RESULTS / "state")
@@ -139,7 +139,7 @@ def test_another_rate_moves_the_earlier_training_aside_whole_and_says_so_in_a_li
     assert sorted(path.name for path in (work / RESULTS / "earlier").iterdir()) == ["1", "2"]
 
 
-def test_a_state_that_is_damaged_is_moved_aside_too(work):
+def test_a_damaged_state_is_moved_aside_too(work):
     for name in ("state", "previous"):
         (work / RESULTS / f"state/{name}.safetensors").write_bytes(b"damaged")
     log = script("train", *flags(work)).stdout
@@ -148,7 +148,7 @@ def test_a_state_that_is_damaged_is_moved_aside_too(work):
     assert (work / RESULTS / "earlier/1/fake_img/epoch_0004.png").exists()
 
 
-def test_a_snapshot_that_could_not_be_written_is_made_by_the_next_start(data, alone, tmp_path):
+def test_a_snapshot_that_could_not_be_written_is_written_by_the_next_start(data, alone, tmp_path):
     work = shutil.copytree(data, tmp_path / "work")
     assert script("train", *flags(work, "--epoch_num=1")).returncode == 0
     obstacle = work / RESULTS / "snapshots"
@@ -162,10 +162,10 @@ def test_a_snapshot_that_could_not_be_written_is_made_by_the_next_start(data, al
         assert (obstacle / f"{network}_2.ckpt").read_bytes() == (alone / checkpoint(2, network)).read_bytes()
 
 
-def test_a_signal_saves_no_state_whose_loss_is_not_finite(data, tmp_path):
+def test_a_signal_saves_no_state_with_a_loss_that_is_not_finite(data, tmp_path):
     work = shutil.copytree(data, tmp_path / "work")
     saved = work / RESULTS / "state/state.safetensors"
-    # the first one ends after a step, whose loss was finite; its update left nothing that is of use
+    # the first one stops after one step: its loss was finite, but its update made the weights useless
     stop_at_once(work)
     before = saved.read_bytes() if saved.exists() else None
     log = stop_at_once(work)
@@ -174,7 +174,7 @@ def test_a_signal_saves_no_state_whose_loss_is_not_finite(data, tmp_path):
 
 
 def stop_at_once(work: Path) -> str:
-    """Start a training that cannot go well, and end it by a signal that comes before its first step."""
+    """Start a training that diverges, and send it a signal before its first step."""
     command = [sys.executable, ROOT / "scripts/train.py", *flags(work, "--lr=1e30")]
     lock = work / RESULTS / "state/workers/lock"
     lock.unlink(missing_ok=True)

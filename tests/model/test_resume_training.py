@@ -1,4 +1,4 @@
-"""Training that is killed, damaged or stopped, and begun again by the same command."""
+"""Trainings that are killed, damaged or stopped, and started again with the same command."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from conftest import ROOT, TINY_RUN, draw_pairs, script, snakemake
 EPOCHS = 3
 PAIRS = 24
 RUN = TINY_RUN | {"epoch_num": EPOCHS, "n_epochs": 2, "n_epochs_decay": 2, "batch_size": 1, "dropout": True}
-# dropout is there from 6 levels on
+# dropout requires at least 6 levels
 RUN |= {"g_layers": 6, "train_pic_size": 64, "val_pic_size": 64, "load_size": 68}
 FINAL = f"results/own/ckpt/Generator_{EPOCHS}.ckpt"
 STATE = "results/own/state/state.safetensors"
@@ -23,7 +23,7 @@ STATE = "results/own/state/state.safetensors"
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """A working folder with records, and the config that made them."""
+    """A working directory with records and their configuration."""
     work = tmp_path_factory.mktemp("data")
     draw_pairs(work / "own", train=PAIRS)
     # a state is saved after every step
@@ -35,7 +35,7 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def unbroken(data, tmp_path_factory) -> bytes:
-    """The final checkpoint of a training that nothing disturbed."""
+    """The final checkpoint of an uninterrupted training."""
     work = copy(data, tmp_path_factory.mktemp("unbroken"))
     assert train(work).returncode == 0
     return (work / FINAL).read_bytes()
@@ -87,7 +87,7 @@ KILLED_WHEN = {
 
 
 @pytest.mark.parametrize("moment", KILLED_WHEN)
-def test_killed_training_ends_with_the_bytes_of_an_unbroken_one(data, unbroken, tmp_path, moment):
+def test_a_killed_training_resumes_with_identical_results(data, unbroken, tmp_path, moment):
     work = copy(data, tmp_path)
     arguments = [
         "--snakefile",
@@ -114,21 +114,21 @@ def test_killed_training_ends_with_the_bytes_of_an_unbroken_one(data, unbroken, 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_and_stops_and_the_same_command_resumes(data, unbroken, tmp_path, number):
+def test_a_signal_saves_the_state_and_the_same_command_resumes(data, unbroken, tmp_path, number):
     work = copy(data, tmp_path)
     first = start_training(work)
     wait_until(lambda: rows(work) >= 1)
     first.send_signal(number)
     log = first.communicate(timeout=30)[0]
     assert "state saved, the same command resumes" in log, log
-    # MindSpore's data engine passes an interrupt on as SIGTERM
+    # MindSpore's data engine forwards an interrupt as SIGTERM
     assert first.returncode in (128 + number, 128 + signal.SIGTERM)
     again = train(work)
     assert "resumed at epoch" in again.stdout
     assert (work / FINAL).read_bytes() == unbroken
 
 
-def test_a_damaged_state_is_said_and_the_one_before_it_is_used(data, unbroken, tmp_path):
+def test_a_damaged_state_is_reported_and_the_previous_one_is_used(data, unbroken, tmp_path):
     work = copy(data, tmp_path)
     first = start_training(work)
     wait_until(lambda: rows(work) >= 1)
@@ -143,7 +143,7 @@ def test_a_damaged_state_is_said_and_the_one_before_it_is_used(data, unbroken, t
     assert (work / FINAL).read_bytes() == unbroken
 
 
-def test_another_rate_in_between_starts_afresh_and_says_so(data, unbroken, tmp_path):
+def test_another_learning_rate_starts_over_and_is_reported(data, unbroken, tmp_path):
     work = copy(data, tmp_path)
     first = start_training(work, "--lr=0.01")
     wait_until(lambda: (work / STATE).exists())
@@ -154,7 +154,7 @@ def test_another_rate_in_between_starts_afresh_and_says_so(data, unbroken, tmp_p
     assert (work / FINAL).read_bytes() == unbroken
 
 
-def test_more_epochs_go_on_from_the_finished_state(data, unbroken, tmp_path):
+def test_more_epochs_resume_from_the_finished_state(data, unbroken, tmp_path):
     work = copy(data, tmp_path)
     assert train(work, "--epoch_num=2").returncode == 0
     log = train(work).stdout
@@ -162,7 +162,7 @@ def test_more_epochs_go_on_from_the_finished_state(data, unbroken, tmp_path):
     assert (work / FINAL).read_bytes() == unbroken
 
 
-def test_another_schedule_for_epochs_that_are_past_starts_afresh(data, tmp_path):
+def test_another_schedule_for_past_epochs_starts_over(data, tmp_path):
     work = copy(data, tmp_path)
     assert train(work).returncode == 0
     log = train(work, "--epoch_num=4", "--n_epochs=1", "--n_epochs_decay=3").stdout
@@ -179,7 +179,7 @@ def test_two_processes_do_not_train_in_one_folder(data, tmp_path):
     first.kill()
     first.communicate()
     assert second.returncode == 1
-    assert f"another process trains here (process {first.pid} on" in second.stdout
+    assert f"another process is training here (process {first.pid} on" in second.stdout
     assert "Traceback" not in second.stdout
 
 

@@ -2,7 +2,7 @@
 
     python tests/record/check.py FOLDER      (needs torch)
 
-FOLDER holds, for g_ngf = d_ndf = 8: {generator,discriminator}_{before,after}.ckpt, the weights before and
+FOLDER contains, for g_ngf = d_ndf = 8: {generator,discriminator}_{before,after}.ckpt, the weights before and
 after three simultaneous steps; steps.npz (x, y, generator_output_before, losses_d_g); and
 first_step_gradients.npz (losses_{order}_d_g, generator_{order}/{parameter}, discriminator/{parameter}).
 """
@@ -20,7 +20,7 @@ CASE = DEFAULTS | {"g_ngf": 8, "d_ndf": 8}
 
 
 def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Number and value of each field of a protobuf message of integers and strings of bytes."""
+    """Yield number and value of each field of a protobuf message with only integers and byte strings."""
     position = 0
 
     def integer() -> int:
@@ -53,7 +53,7 @@ def checkpoint(path: Path) -> dict[str, np.ndarray]:
 
 
 def weights_at(folder: Path, kind: str, moment: str, names: list[str]) -> dict[str, np.ndarray]:
-    """Weights by the network's own names; the file's may carry a prefix."""
+    """Weights by the network's own names; those in the file may have a prefix."""
     found = checkpoint(folder / f"{kind}_{moment}.ckpt")
     prefix = min((name.removesuffix(names[0]) for name in found if name.endswith(names[0])), key=len)
     return {name: found[prefix + name] for name in names}
@@ -70,13 +70,13 @@ def started(folder: Path, order: str) -> Training:
 
 
 def distance(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> float:
-    """Relative distance of two sets of arrays in the Euclidean norm."""
+    """Relative distance between two sets of arrays in the Euclidean norm."""
     off = sum(float(((found[name] - wanted[name]) ** 2).sum()) for name in wanted)
     return (off / sum(float((wanted[name].astype(float) ** 2).sum()) for name in wanted)) ** 0.5
 
 
 def check_gradients(folder: Path, order: str, x: torch.Tensor, y: torch.Tensor) -> None:
-    """Print how far the first step's losses and gradients are away."""
+    """Print the differences of the first step's losses and gradients."""
     recorded, training = np.load(folder / "first_step_gradients.npz"), started(folder, order)
     losses, gradients = training.step(x, y)
     off = np.abs(np.array(losses[:2]) / recorded[f"losses_{order}_d_g"] - 1).max()
@@ -88,7 +88,7 @@ def check_gradients(folder: Path, order: str, x: torch.Tensor, y: torch.Tensor) 
 
 
 def check_steps(folder: Path, pairs: list[list[torch.Tensor]]) -> None:
-    """Print how far output, losses and updates of three steps are away."""
+    """Print the differences of the output, losses and updates of three steps."""
     recorded, training = np.load(folder / "steps.npz"), started(folder, "simultaneous")
     off = np.abs(training.generate(pairs[0][0]) - recorded["generator_output_before"]).max()
     print(f"output before training: {off:.1e} at most, of 2")
@@ -102,7 +102,7 @@ def check_steps(folder: Path, pairs: list[list[torch.Tensor]]) -> None:
 
 
 def main() -> None:
-    """Check all that the folder holds."""
+    """Check everything in the folder."""
     torch.set_num_threads(1)
     folder = Path(sys.argv[1])
     steps = np.load(folder / "steps.npz")

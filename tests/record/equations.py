@@ -1,8 +1,8 @@
-"""pix2pix in float64, written from the equations of the papers and without a line of pix2pix/. Needs torch.
+"""pix2pix in float64, implemented from the equations of the papers without any code of pix2pix/. Needs torch.
 
 Isola et al. 2017: U-Net, PatchGAN (section 3.2, appendix 6.1) and losses (equations 1 to 4). Kingma and
-Ba 2015: Adam, in the form at the end of section 2. Parameters are called as in the published MindSpore
-checkpoints, which the nesting of the modules gives by itself.
+Ba 2015: Adam, in the form at the end of section 2. Parameters have the same names as in the published
+MindSpore checkpoints, because the modules are nested in the same way.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ class Rectify(nn.Module):
 
 
 class Border(nn.Module):
-    """A mirror of one pixel around images, the edge repeated (SYMMETRIC) or not (REFLECT)."""
+    """Mirror padding of one pixel, with the edge repeated (SYMMETRIC) or not (REFLECT)."""
 
     def __init__(self, mode: str):
         super().__init__()
@@ -80,7 +80,7 @@ def norm(case: dict, channels: int) -> nn.Module:
 
 
 def convolution(case: dict, channels: int, filters: int, stride: int) -> list[nn.Module]:
-    """4x4, one pixel of border; a bias where normalisation has no beta."""
+    """A 4x4 convolution with padding 1; it has a bias if the normalisation has no beta."""
     bias = case["norm"] == "instance"
     if case["pad_mode"] == "CONSTANT":
         return [nn.Conv2d(channels, filters, 4, stride, 1, bias=bias)]
@@ -88,7 +88,7 @@ def convolution(case: dict, channels: int, filters: int, stride: int) -> list[nn
 
 
 class Level(nn.Module):
-    """Halve the images, do the levels below, double them; joined to what came in, but for the outermost."""
+    """Downsampling, the levels below, upsampling; with a skip connection except at the outermost level."""
 
     def __init__(self, case: dict, level: int):
         super().__init__()
@@ -116,7 +116,7 @@ class Level(nn.Module):
 
 
 class Generator(nn.Module):
-    """U-Net, or the encoder-decoder without its skips."""
+    """U-Net, or an encoder-decoder without skip connections."""
 
     def __init__(self, case: dict):
         super().__init__()
@@ -127,7 +127,7 @@ class Generator(nn.Module):
 
 
 class Unit(nn.Module):
-    """Layers under the name that they have in the discriminator."""
+    """Layers under the name that they have in the published discriminator."""
 
     def __init__(self, *layers: nn.Module):
         super().__init__()
@@ -138,7 +138,7 @@ class Unit(nn.Module):
 
 
 def discriminator(case: dict) -> Unit:
-    """PatchGAN: d_layers + 2 convolutions, the last two of stride 1; of single pixels where d_layers is 0."""
+    """PatchGAN: d_layers + 2 convolutions, the last two with stride 1; a PixelGAN if d_layers is 0."""
     alpha, width, deep = case["alpha"], case["d_ndf"], case["d_layers"]
     if deep == 0:
         bias = case["norm"] == "instance"
@@ -175,7 +175,7 @@ class Adam:
 
 
 class Training:
-    """Both networks and optimizers of a case, in float64, with starting weights from a seed."""
+    """Both networks and optimizers of a case, in float64, with initial weights from a seed."""
 
     def __init__(self, case: dict, seed: int = 0):
         self.case, self.seed = case, seed
@@ -189,16 +189,16 @@ class Training:
         self.adams = {kind: Adam(network, case) for kind, network in self.networks.items()}
 
     def pair(self, step: int) -> list[torch.Tensor]:
-        """x and y of a step."""
+        """The input x and target y of a step."""
         channels = {"x": self.case["g_in_planes"], "y": self.case["g_out_planes"]}
         return [torch.tensor(images(self.seed, step, *item, self.case)).double() for item in channels.items()]
 
     def classify(self, x: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
-        """Logits of the patches."""
+        """Patch logits."""
         return self.networks["discriminator"](torch.cat((x, image), 1) if self.case["conditional"] else image)
 
     def step(self, x: torch.Tensor, y: torch.Tensor) -> tuple[list[float], dict[str, list[torch.Tensor]]]:
-        """Update both networks; the losses d, g, g_gan, g_l1 and the gradients of each network."""
+        """Update both networks; return the losses d, g, g_gan, g_l1 and the gradients of each network."""
         case, weights = self.case, {kind: list(network.parameters()) for kind, network in self.networks.items()}
         fake = self.networks["generator"](x)
         # the cross-entropy of a logit z is -log sigmoid(z) = softplus(-z) for real, softplus(z) for generated

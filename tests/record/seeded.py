@@ -1,7 +1,7 @@
-"""What the record's writer and its reader share: the cases, and numbers made from seeds (numpy alone).
+"""Code shared by the writer and the reader of the record: cases, and numbers drawn from seeds (numpy only).
 
-Inputs, starting weights and dropout masks are not stored but drawn here, and arrays are stored as the
-digests made here.
+Inputs, initial weights and dropout masks are not stored but drawn here. Arrays are stored as the digests
+computed here.
 """
 
 import zlib
@@ -13,7 +13,7 @@ STEPS = 3
 PROJECTIONS = 3
 POSITIONS = 300
 
-# the settings' names and their values at the project's defaults, as far as a step knows them
+# the project's default settings that affect a step
 DEFAULTS = {
     "batch_size": 1,
     "train_pic_size": 256,
@@ -74,8 +74,8 @@ CASES: dict[str, dict] = {
 
 
 def drawer(*names: object) -> np.random.RandomState:
-    """A generator of numbers of one's own for each combination of names."""
-    # the legacy generator: numpy keeps its numbers the same for good
+    """A separate random number generator for each combination of names."""
+    # the legacy generator: numpy guarantees that its numbers never change
     return np.random.RandomState(zlib.crc32("/".join(map(str, names)).encode()))
 
 
@@ -87,7 +87,7 @@ def images(seed: int, step: int, name: str, channels: int, case: dict) -> np.nda
 
 
 def starting_value(seed: int, network: str, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """A parameter before the first step, float32: filters keep the size of signals, gamma is about 1, beta about 0."""
+    """A parameter's initial value, float32: filters preserve signal magnitude, gamma is about 1, beta about 0."""
     normal = drawer(seed, network, name).normal(size=shape)
     if name.endswith("gamma"):
         normal = 1 + 0.2 * normal
@@ -99,14 +99,14 @@ def starting_value(seed: int, network: str, name: str, shape: tuple[int, ...]) -
 
 
 def mask(seed: int, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """A mask of dropout, float32: each value 0 or 2 with probability 0.5."""
+    """A dropout mask, float32: each value is 0 or 2 with probability 0.5."""
     return drawer(seed, "mask", name).randint(2, size=shape).astype(np.float32) * 2
 
 
 def digest(name: str, array: np.ndarray) -> np.ndarray:
-    """The norm of an array and its products with PROJECTIONS vectors of standard normal numbers: (1 + PROJECTIONS,).
+    """The norm of an array and its products with PROJECTIONS standard normal vectors: (1 + PROJECTIONS,).
 
-    The mean square of the products' differences is, on average, the squared distance of two arrays.
+    The mean square of the differences of these products estimates the squared distance between two arrays.
     """
     flat = np.asarray(array, np.float64).ravel()
     return np.concatenate(([np.linalg.norm(flat)], vectors(name, flat.size) @ flat))
@@ -118,6 +118,6 @@ def vectors(name: str, size: int) -> np.ndarray:
 
 
 def sample(image: np.ndarray) -> np.ndarray:
-    """The norm of a generated image, and POSITIONS of its values: (1 + POSITIONS,)."""
+    """The norm of a generated image and POSITIONS of its values: (1 + POSITIONS,)."""
     flat = np.asarray(image, np.float64).ravel()
     return np.concatenate(([np.linalg.norm(flat)], flat[drawer("positions").randint(flat.size, size=POSITIONS)]))

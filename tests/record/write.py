@@ -1,6 +1,6 @@
-"""Write record.npz, the numeric record that tests/model/test_reference.py compares with, and the full-size names.
+"""Write record.npz, the numeric record for tests/model/test_reference.py, and full_size_parameters.json.
 
-python tests/record/write.py     (needs torch; README.md tells how)
+python tests/record/write.py     (needs torch; see README.md)
 """
 
 import json
@@ -24,14 +24,15 @@ def moments_of_steps(training: Training) -> list[torch.Tensor]:
     return result
 
 
-def unsteadiness(case: dict, seed: int) -> float:
-    """How much the moments change, at most and relatively, if the weights start some roundings to float32 away.
+def sensitivity(case: dict, seed: int) -> float:
+    """The largest relative change of the moments if the initial weights change by a few float32 rounding errors.
 
-    Much where an input near 0 of ReLU, LeakyReLU or |x| changes its sign, or normalisation divides by little.
+    It is large if an input of ReLU, LeakyReLU or |x| near 0 changes sign, or if normalisation divides by a
+    small number.
     """
     moments = moments_of_steps(Training(case, seed))
     largest, result = max(moment.norm() for moment in moments), 0.0
-    # there and back: one of the two takes an input that is near 0 across it
+    # both directions: one of the two makes an input near 0 change sign
     for distance in (3e-7, -3e-7):
         training, generator = Training(case, seed), torch.Generator().manual_seed(seed)
         for network in training.networks.values():
@@ -44,7 +45,7 @@ def unsteadiness(case: dict, seed: int) -> float:
 
 
 def record_of(case: dict, seed: int) -> dict[str, np.ndarray]:
-    """All that the record holds of a case: README.md tells the arrays."""
+    """All arrays of a case; README.md describes them."""
     training = Training(case, seed)
     started = {kind: network_values(training, kind) for kind in training.networks}
     x = training.pair(0)[0]
@@ -73,7 +74,7 @@ def network_values(training: Training, kind: str) -> dict[str, np.ndarray]:
 
 
 def full_size_shapes() -> dict[str, dict[str, list[int]]]:
-    """Names and shapes of what checkpoints hold at the defaults, by network."""
+    """Names and shapes of all arrays in checkpoints with the default settings, by network."""
     networks = {"generator": Generator(DEFAULTS), "discriminator": discriminator(DEFAULTS)}
     return {
         kind: {name: list(value.shape) for name, value in network.state_dict().items()}
@@ -82,14 +83,14 @@ def full_size_shapes() -> dict[str, dict[str, list[int]]]:
 
 
 def main() -> None:
-    """Write both files beside this program."""
+    """Write both files to the folder of this program."""
     torch.set_num_threads(1)
     arrays = {}
     for name, changes in CASES.items():
         case = DEFAULTS | changes
-        # float32 should tell right from wrong
-        seed = min(range(SEEDS_TRIED), key=lambda seed, case=case: unsteadiness(case, seed))
-        print(f"{name}: seed {seed}, unsteadiness {unsteadiness(case, seed):.1e}", flush=True)
+        # differences must be larger than float32 rounding errors
+        seed = min(range(SEEDS_TRIED), key=lambda seed, case=case: sensitivity(case, seed))
+        print(f"{name}: seed {seed}, sensitivity {sensitivity(case, seed):.1e}", flush=True)
         arrays |= {f"{name}/{key}": value for key, value in record_of(case, seed).items()}
     np.savez_compressed(HERE / "record.npz", **arrays)
     (HERE / "full_size_parameters.json").write_text(json.dumps(full_size_shapes(), indent=1) + "\n")

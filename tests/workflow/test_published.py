@@ -102,14 +102,14 @@ def test_loaded_network_gives_the_same_output_with_any_prefix(tmp_path, prefix):
         (
             lambda good: good[: len(good) // 2],
             {},
-            "not a sound MindSpore checkpoint (truncated, damaged, or",
+            "not a valid MindSpore checkpoint (truncated, damaged, or",
         ),
-        (lambda good: good[:-3], {}, "not a sound MindSpore checkpoint (truncated, damaged, or"),
-        (lambda good: b"PK\x03\x04" + bytes(500), {}, "not a sound MindSpore checkpoint"),
+        (lambda good: good[:-3], {}, "not a valid MindSpore checkpoint (truncated, damaged, or"),
+        (lambda good: b"PK\x03\x04" + bytes(500), {}, "not a valid MindSpore checkpoint"),
         (lambda good: good, {"g_ngf": 8}, "model.model.0.weight is 4x3x4x4, not 8x3x4x4"),
-        (lambda good: good, {"g_layers": 4}, "were g_layers and norm the same when it was trained?"),
+        (lambda good: good, {"g_layers": 4}, "was it trained with the same g_layers and norm?"),
     ],
-    ids=["truncated", "last bytes missing", "no checkpoint", "other widths", "other depth"],
+    ids=["truncated", "last bytes missing", "not a checkpoint", "other widths", "other depth"],
 )
 def test_checkpoint_that_does_not_fit_gives_one_line(tmp_path, content, change, says):
     write_published(tmp_path / "good.ckpt", SMALL)
@@ -133,7 +133,7 @@ def test_program_exits_with_that_line_and_leaves_nothing(tmp_path):
     )
     assert result.returncode == 1
     assert [line for line in result.stdout.splitlines() if "bad.ckpt" in line] == result.stdout.splitlines()[-1:]
-    assert result.stdout.splitlines()[-1].startswith(f"error: {tmp_path}/bad.ckpt: not a sound MindSpore checkpoint")
+    assert result.stdout.splitlines()[-1].startswith(f"error: {tmp_path}/bad.ckpt: not a valid MindSpore checkpoint")
     assert "Traceback" not in result.stdout
     assert not out.exists()
 

@@ -1,4 +1,4 @@
-"""Training on several workers: what each reads, what they agree on, and how they end."""
+"""Training with several workers: what each reads, what they exchange, and how they end."""
 
 import csv
 import shutil
@@ -42,9 +42,9 @@ def records(tmp_path_factory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def steps(tmp_path_factory, records) -> dict[str, list[list[dict[str, np.ndarray]]]]:
-    """For each set of records and each of two workers, all that its steps read and changed."""
+    """For each set of records and each of two workers, everything that its steps read and changed."""
     folder = tmp_path_factory.mktemp("two")
-    program = [str(ROOT / "tests" / "two_workers.py"), SETTINGS.model_dump_json(), str(folder)]
+    program = [str(ROOT / "tests" / "distributed" / "two_workers.py"), SETTINGS.model_dump_json(), str(folder)]
     command = [*program, *map(str, records.values())]
     assert run_workers(command, 2, Node(0, 1, "127.0.0.1", free_port()), folder / "logs", 60) == 0
     return {
@@ -54,7 +54,7 @@ def steps(tmp_path_factory, records) -> dict[str, list[list[dict[str, np.ndarray
 
 
 @given(st.integers(1, 60), st.integers(1, 5), st.integers(1, 7))
-def test_an_epoch_shares_out_every_pair_once_and_evenly(pairs, batch_size, number):
+def test_an_epoch_distributes_every_pair_once_and_evenly(pairs, batch_size, number):
     read = []
     for step in range(steps_of_epoch(pairs, batch_size, Workers(number))):
         shares = [part_of_step(step, pairs, batch_size, Workers(number, rank)) for rank in range(number)]
@@ -68,7 +68,7 @@ def test_an_epoch_shares_out_every_pair_once_and_evenly(pairs, batch_size, numbe
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_an_epoch_reads_every_pair_exactly_once_between_the_workers(name, steps, records):
+def test_in_an_epoch_the_workers_read_every_pair_exactly_once(name, steps, records):
     plan = sample_epoch(PAIRS[name], 1, SETTINGS)
     alone = [(x[0], y[0]) for x, y in batches([records[name]], plan, [[n] for n in range(PAIRS[name])], SETTINGS)]
     read = [
@@ -82,17 +82,17 @@ def test_an_epoch_reads_every_pair_exactly_once_between_the_workers(name, steps,
     assert {x.tobytes() + y.tobytes() for x, y in read} == {x.tobytes() + y.tobytes() for x, y in alone}
 
 
-def test_both_workers_hold_the_same_weights_to_the_bit(steps):
+def test_both_workers_have_bit_identical_weights(steps):
     for first, second in zip(*steps["five"], strict=True):
-        # moving statistics are each worker's own, and never used
+        # moving statistics differ between workers and are never used
         names = [name for name in first if name.startswith(("before/", "after/")) and ".moving_" not in name]
         assert len(names) > 40
         assert [name for name in names if first[name].tobytes() != second[name].tobytes()] == []
 
 
 @pytest.mark.parametrize(("name", "step"), [("seven", 0), ("seven", 1), ("five", 1)])
-def test_a_step_takes_the_mean_of_the_pairs_gradients(name, step, steps):
-    """The averaged gradient, read from Adam's first moment, against those that one process computes."""
+def test_a_step_uses_the_mean_gradient_of_all_pairs(name, step, steps):
+    """Compare the averaged gradient, derived from Adam's first moment, with those computed by one process."""
     done = [worker[step] for worker in steps[name]]
     alone = [gradients_of(worker) for worker in done]
     assert sum(worker["weight"] for worker in done) == pytest.approx(1)
@@ -105,14 +105,14 @@ def test_a_step_takes_the_mean_of_the_pairs_gradients(name, step, steps):
 
 
 def gradients(step: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """m = beta1 m + (1 - beta1) g, solved for g, in float64."""
+    """Solve m = beta1 m + (1 - beta1) g for g, in float64."""
     moments = [name.removeprefix("after/") for name in step if name.startswith(("after/adam_g.m", "after/adam_d.m"))]
     before, after = ({n: step[f"{when}/{n}"].astype(np.float64) for n in moments} for when in ("before", "after"))
     return {name: (after[name] - SETTINGS.beta1 * before[name]) / (1 - SETTINGS.beta1) for name in moments}
 
 
 def gradients_of(step: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What one process takes for gradients on the pairs of one worker, from the same weights."""
+    """The gradients that one process computes from the pairs of one worker with the same weights."""
     trainer = Trainer(SETTINGS)
     for name, parameter in trainer.parameters().items():
         parameter.set_data(ms.Tensor(step[f"before/{name}"]))
@@ -131,7 +131,7 @@ def long_run(records) -> list[str]:
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory, long_run) -> Path:
     folder = tmp_path_factory.mktemp("uninterrupted")
-    # two nodes of one worker each, both this machine
+    # two nodes with one worker each, both on this machine
     with training(folder, long_run, "--nodes", "2", "--hosts", "localhost,localhost") as process:
         assert process.wait(timeout=300) == 0, output(folder)
     return folder
@@ -179,7 +179,7 @@ def worker_of(folder: Path, rank: int) -> psutil.Process:
     return worker
 
 
-def test_stopped_and_killed_workers_resume_and_end_with_the_same_bytes(tmp_path, long_run, uninterrupted):
+def test_stopped_and_killed_workers_resume_with_identical_results(tmp_path, long_run, uninterrupted):
     with training(tmp_path, long_run) as process:
         wait_for_epoch(tmp_path, 1, process)
         process.send_signal(signal.SIGTERM)
@@ -217,7 +217,7 @@ def test_stopped_and_killed_workers_resume_and_end_with_the_same_bytes(tmp_path,
 
 
 @pytest.mark.parametrize("more", [(), ("--nodes", "2", "--hosts", "localhost,localhost")])
-def test_fewer_epochs_are_trained_apart_by_all_workers(tmp_path, long_run, uninterrupted, more):
+def test_fewer_epochs_are_trained_separately_by_all_workers(tmp_path, long_run, uninterrupted, more):
     shutil.copytree(uninterrupted, tmp_path, dirs_exist_ok=True)
     state = (tmp_path / "state/state.safetensors").read_bytes()
     with training(tmp_path, long_run, "--epoch_num", "1", *more) as process:
@@ -228,7 +228,7 @@ def test_fewer_epochs_are_trained_apart_by_all_workers(tmp_path, long_run, unint
     assert [row["epoch"] for row in history(tmp_path)] == list("12345")
 
 
-def test_a_device_that_is_not_there_is_one_clear_line(tmp_path, long_run):
+def test_an_unavailable_device_gives_one_clear_line(tmp_path, long_run):
     with training(tmp_path, long_run, "--device_target", "GPU") as process:
         assert process.wait(timeout=60) == 1
     [line] = [line for line in output(tmp_path).splitlines() if line.strip()]

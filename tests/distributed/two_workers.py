@@ -1,4 +1,4 @@
-"""A program for two workers: an epoch over each set of records, recording the input and output of every step."""
+"""A program for two workers: train an epoch on each set of records and save the inputs and outputs of every step."""
 
 import sys
 from pathlib import Path
@@ -7,17 +7,18 @@ import mindspore as ms
 import numpy as np
 
 from pix2pix.config.settings import TrainSettings, WhereSettings
-from pix2pix.distributed.workers import join_workers, leave
+from pix2pix.data.records import count
+from pix2pix.distributed.workers import join_workers, leave, steps_of_epoch
 from pix2pix.model.device import check_device
 from pix2pix.system.progress import Progress
-from pix2pix.system.stopping import StopRequest
-from pix2pix.training.loop import Epoch, Folders, begin, count, steps_of_epoch, train_epoch
+from pix2pix.training.folders import Folders
+from pix2pix.training.loop import Training
 from pix2pix.training.state import Position
 from pix2pix.training.step import Trainer
 
 
 class Recorder(Trainer):
-    """A trainer that records the input of each step, and the parameters before and after it."""
+    """A trainer that records each step's inputs and the parameters before and after it."""
 
     def advance(self, x, y, lr, weight, stop):
         before = self.values("before")
@@ -37,17 +38,17 @@ def main() -> None:
     workers = join_workers()
     trainer = Recorder(settings, workers)
     for parameter in trainer.parameters().values():
-        # workers that start from different weights must synchronise them
+        # workers that start with different weights must not keep them
         parameter.set_data(ms.Tensor(parameter.asnumpy() + np.float32(workers.rank)))
     folders = Folders(folder / "ckpt", folder / "fake_img", folder / "loss_show", folder / "state")
-    begin(trainer, folders, {}, 0)
-    for records in map(Path, sys.argv[3:]):
+    sets = [Path(records) for records in sys.argv[3:]]
+    training = Training(trainer, WhereSettings(), sets[:1], folders, [])
+    for records in sets:
+        training.files, training.pairs, training.position = [records], count([records]), Position()
+        training.steps = steps_of_epoch(training.pairs, settings.batch_size, workers)
         trainer.steps = []
         trainer.reset_losses()
-        pairs = count([records])
-        steps = steps_of_epoch(pairs, settings.batch_size, workers)
-        run = Epoch(trainer, settings, WhereSettings(), [records], [], folders, Position(), {}, pairs, steps)
-        train_epoch(run, Progress(disable=True), StopRequest())
+        training.train_epoch(Progress(disable=True))
         for number, step in enumerate(trainer.steps):
             np.savez(folder / f"{records.stem}_{workers.rank}_{number}.npz", **step)
     leave(folder / "logs", 0, workers)
