@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t
 
+from pix2pix.evaluation.facts import MeasuredRun, Metric
+
 TASK = ("dataset", "direction", "predict_split", "val_pic_size")
 TITLES = {
     "l1": "L1, 8-bit levels",
@@ -36,7 +38,7 @@ class Row:
     """A run, or a group of runs that differ only in their seed."""
 
     name: str
-    runs: list[dict]
+    runs: list[MeasuredRun]
     scores: dict[str, Score]
 
     @property
@@ -59,47 +61,43 @@ class Comparison:
         return [name for name in TITLES if any(name in row.scores for row in self.rows)]
 
 
-def compare_runs(runs: list[dict], titled: dict[str, list[str]]) -> list[Comparison]:
+def compare_runs(runs: list[MeasuredRun], titled: dict[str, list[str]]) -> list[Comparison]:
     """Return the requested comparisons (title: names of groups), then one per task for the remaining runs."""
     comparisons = []
     for title, groups in titled.items():
-        chosen = [run for group in groups for run in runs if run["group"] == group]
+        chosen = [run for group in groups for run in runs if run.group == group]
         comparisons += _by_task(title, chosen)
     named = {group for groups in titled.values() for group in groups}
-    return comparisons + _by_task("", [run for run in runs if run["group"] not in named])
+    return comparisons + _by_task("", [run for run in runs if run.group not in named])
 
 
-def _by_task(title: str, runs: list[dict]) -> list[Comparison]:
-    tasks: dict[tuple, list[dict]] = {}
+def _by_task(title: str, runs: list[MeasuredRun]) -> list[Comparison]:
+    tasks: dict[tuple, list[MeasuredRun]] = {}
     for run in runs:
-        tasks.setdefault(tuple(run[key] for key in TASK), []).append(run)
+        tasks.setdefault(tuple(getattr(run, key) for key in TASK), []).append(run)
     return [
         Comparison(title or f"{task[0]}, {task[1]}", dict(zip(TASK, task, strict=True)), rows_of(members))
         for task, members in tasks.items()
     ]
 
 
-def rows_of(runs: Iterable[dict]) -> list[Row]:
+def rows_of(runs: Iterable[MeasuredRun]) -> list[Row]:
     """Return one row per group: the scores of its only run, or means over its seeds with a t interval."""
-    groups: dict[str, list[dict]] = {}
+    groups: dict[str, list[MeasuredRun]] = {}
     for run in runs:
-        groups.setdefault(run["group"], []).append(run)
+        groups.setdefault(run.group, []).append(run)
     return [
-        Row(group, members, {name: _score([run["metrics"][name] for run in members]) for name in members[0]["metrics"]})
+        Row(group, members, {name: _score([run.metrics[name] for run in members]) for name in members[0].metrics})
         for group, members in groups.items()
     ]
 
 
-def _score(entries: list[dict]) -> Score:
-    means = np.array([_number(entry["mean"]) for entry in entries])
+def _score(entries: list[Metric]) -> Score:
+    means = np.array([math.nan if entry.mean is None else entry.mean for entry in entries])
     if len(entries) == 1:
-        return Score(float(means[0]), entries[0]["std"], *(entries[0]["ci95"] or (None, None)))
+        return Score(float(means[0]), entries[0].std, *(entries[0].ci95 or (None, None)))
     if not np.isfinite(means).all():
         return Score(float(means.mean()))
     mean, std = float(means.mean()), float(means.std(ddof=1))
     half = float(t.ppf(0.975, len(means) - 1)) * std / math.sqrt(len(means))
     return Score(mean, std, mean - half, mean + half)
-
-
-def _number(value: float | str | None) -> float:
-    return math.nan if value is None else float(value)

@@ -60,6 +60,12 @@ class Report(Facts, Scores):
     ceilings: dict[str, float] | None = None
 
 
+class MeasuredRun(Report):
+    """A run's report together with the folder of its results."""
+
+    folder: Path
+
+
 def read_facts(folder: Path) -> dict[str, Any]:
     """Read what the predictions in `folder` depend on: settings, checkpoint, mode of the generator.
 

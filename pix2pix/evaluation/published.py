@@ -61,7 +61,7 @@ def published_for(comparison: Comparison, data: dict) -> list[Published]:
 def _differences(entry: dict, comparison: Comparison) -> list[str]:
     """Describe how the protocol of a published number differs from that of the comparison."""
     task = comparison.task
-    here = {"split": task["predict_split"], "n": comparison.rows[0].runs[0]["n"], "size": task["val_pic_size"]}
+    here = {"split": task["predict_split"], "n": comparison.rows[0].runs[0].n, "size": task["val_pic_size"]}
     names = {"split": "split", "n": "number of images", "size": "width in pixels"}
     differences = [f"{names[key]} {entry[key]}, here {here[key]}" for key in names if entry[key] != here[key]]
     missing = [TITLES[metric] for metric in entry["metrics"] if metric not in comparison.metrics]

@@ -73,13 +73,6 @@ class PureBatchNorm(nn.BatchNorm2d):
         return self.pure(x, self.gamma, self.beta, *self.unread)[0]
 
 
-def norm_layer(norm: str, channels: int, pure: bool = False) -> nn.Cell:
-    """Normalisation with the statistics of the current batch, both in training and for prediction."""
-    if norm == "instance":
-        return InstanceNorm()
-    return PureBatchNorm(channels) if pure else nn.BatchNorm2d(channels, use_batch_statistics=True)
-
-
 def empty_rows(images: int, size: int) -> int:
     """Rows of zeros to insert after each image when a layer folds its batch into one image; 0: do not fold.
 
@@ -111,11 +104,10 @@ class DownConvolution(nn.Conv2d):
 
     def __init__(self, channels: int, filters: int, bias: bool):
         super().__init__(channels, filters, 4, 2, pad_mode="pad", padding=1, has_bias=bias)
-        self.folds = ms.get_context("device_target") == "CPU"
 
     def construct(self, x):
         images, half = x.shape[0], x.shape[2] // 2
-        rows = empty_rows(images, half) if self.folds and x.shape[2] % 2 == 0 else 0
+        rows = empty_rows(images, half) if x.shape[2] % 2 == 0 else 0
         return unfold(super().construct(fold(x, 2 * rows)), images, half) if rows else super().construct(x)
 
 
@@ -124,23 +116,11 @@ class UpConvolution(nn.Conv2dTranspose):
 
     def __init__(self, channels: int, filters: int, bias: bool):
         super().__init__(channels, filters, 4, 2, pad_mode="pad", padding=1, has_bias=bias)
-        self.folds = ms.get_context("device_target") == "CPU"
 
     def construct(self, x):
         images, size = x.shape[0], x.shape[2]
-        rows = empty_rows(images, size) if self.folds else 0
+        rows = empty_rows(images, size)
         return unfold(super().construct(fold(x, rows)), images, 2 * size) if rows else super().construct(x)
-
-
-def convolution(channels: int, filters: int, stride: int, norm: str, pad_mode: str) -> list[nn.Cell]:
-    """The layers of a 4x4 convolution with one pixel of padding; it has a bias only with instance norm."""
-    bias = norm == "instance"
-    if pad_mode != "CONSTANT":
-        padding = nn.Pad(paddings=PADDED, mode=pad_mode)
-        return [padding, nn.Conv2d(channels, filters, 4, stride, pad_mode="valid", has_bias=bias)]
-    if stride == 2:
-        return [DownConvolution(channels, filters, bias)]
-    return [WinogradConvolution(channels, filters, bias)]
 
 
 class Dropout(nn.Cell):
@@ -158,3 +138,51 @@ class Dropout(nn.Cell):
         mask = random.integers(2, size=self.kept.shape).astype(np.float32) * 2
         # set_data would allocate new memory, which a compiled graph would not read
         ops.assign(self.kept, ms.Tensor(mask))
+
+
+def tuned_for_cpu() -> bool:
+    """Whether layers are the ones that are fast on a CPU; on other devices they are MindSpore's own.
+
+    Parameters have the same names and shapes in both. Elsewhere batch normalisation also updates its moving
+    statistics, which are never used.
+    """
+    return ms.get_context("device_target") == "CPU"
+
+
+def leaky_relu(alpha: float) -> nn.Cell:
+    """LeakyReLU with slope `alpha` for negative input."""
+    return LeakyReLU(alpha) if tuned_for_cpu() else nn.LeakyReLU(alpha)
+
+
+def norm_layer(norm: str, channels: int, pure: bool = False) -> nn.Cell:
+    """Normalisation with the statistics of the current batch, both in training and for prediction."""
+    if norm == "instance":
+        return InstanceNorm()
+    if pure and tuned_for_cpu():
+        return PureBatchNorm(channels)
+    return nn.BatchNorm2d(channels, use_batch_statistics=True)
+
+
+def patch_logits(channels: int, padding: int, bias: bool) -> nn.Cell:
+    """The discriminator's last 4x4 convolution, to one channel."""
+    if tuned_for_cpu():
+        return PatchLogits(channels, padding, bias)
+    return nn.Conv2d(channels, 1, 4, pad_mode="pad", padding=padding, has_bias=bias)
+
+
+def up_convolution(channels: int, filters: int, bias: bool) -> nn.Cell:
+    """A transposed 4x4 convolution of stride 2: (N, channels, S, S) to (N, filters, 2S, 2S)."""
+    if tuned_for_cpu():
+        return UpConvolution(channels, filters, bias)
+    return nn.Conv2dTranspose(channels, filters, 4, 2, pad_mode="pad", padding=1, has_bias=bias)
+
+
+def convolution(channels: int, filters: int, stride: int, norm: str, pad_mode: str) -> list[nn.Cell]:
+    """The layers of a 4x4 convolution with one pixel of padding; it has a bias only with instance norm."""
+    bias = norm == "instance"
+    if pad_mode != "CONSTANT":
+        padding = nn.Pad(paddings=PADDED, mode=pad_mode)
+        return [padding, nn.Conv2d(channels, filters, 4, stride, pad_mode="valid", has_bias=bias)]
+    if not tuned_for_cpu():
+        return [nn.Conv2d(channels, filters, 4, stride, pad_mode="pad", padding=1, has_bias=bias)]
+    return [(DownConvolution if stride == 2 else WinogradConvolution)(channels, filters, bias)]

@@ -15,11 +15,11 @@ from pix2pix.config.settings import GeneratorSettings, TrainSettings
 from pix2pix.model.layers import (
     PADDED,
     Dropout,
-    LeakyReLU,
-    PatchLogits,
-    UpConvolution,
     convolution,
+    leaky_relu,
     norm_layer,
+    patch_logits,
+    up_convolution,
 )
 
 
@@ -38,11 +38,11 @@ class UnetBlock(nn.Cell):
         innermost = below is None
         joined = inner if innermost or not settings.skip_connections else 2 * inner
         down = convolution(channels, inner, 2, settings.norm, settings.pad_mode)
-        up = [nn.ReLU(), UpConvolution(joined, outer, bias)]
+        up = [nn.ReLU(), up_convolution(joined, outer, bias)]
         if outermost:
             layers = [*down, below, *up, nn.Tanh()]
         else:
-            layers = [LeakyReLU(settings.alpha), *down]
+            layers = [leaky_relu(settings.alpha), *down]
             if not innermost:
                 layers += [norm_layer(settings.norm, inner), below]
             layers += [*up, norm_layer(settings.norm, outer)]
@@ -93,7 +93,7 @@ class ConvNormReLU(nn.Cell):
     def __init__(self, settings: TrainSettings, channels: int, filters: int, stride: int):
         super().__init__()
         layers = convolution(channels, filters, stride, settings.norm, settings.pad_mode)
-        layers += [norm_layer(settings.norm, filters, pure=True), LeakyReLU(settings.alpha)]
+        layers += [norm_layer(settings.norm, filters, pure=True), leaky_relu(settings.alpha)]
         self.features = nn.SequentialCell(layers)
 
     def construct(self, x):
@@ -107,7 +107,7 @@ class PixelConvNormReLU(nn.Cell):
         super().__init__()
         conv = nn.Conv2d(channels, filters, 1, has_bias=settings.norm == "instance")
         norm = norm_layer(settings.norm, filters, pure=True)
-        self.features = nn.SequentialCell([conv, norm, LeakyReLU(settings.alpha)])
+        self.features = nn.SequentialCell([conv, norm, leaky_relu(settings.alpha)])
 
     def construct(self, x):
         return self.features(x)
@@ -124,18 +124,18 @@ class Discriminator(nn.Cell):
         channels, ndf = settings.d_channels, settings.d_ndf
         bias = settings.norm == "instance"
         if settings.d_layers == 0:
-            layers = [nn.Conv2d(channels, ndf, 1, has_bias=bias), LeakyReLU(settings.alpha)]
+            layers = [nn.Conv2d(channels, ndf, 1, has_bias=bias), leaky_relu(settings.alpha)]
             layers += [PixelConvNormReLU(settings, ndf, 2 * ndf), nn.Conv2d(2 * ndf, 1, 1, has_bias=bias)]
         else:
-            layers = [*convolution(channels, ndf, 2, settings.norm, settings.pad_mode), LeakyReLU(settings.alpha)]
+            layers = [*convolution(channels, ndf, 2, settings.norm, settings.pad_mode), leaky_relu(settings.alpha)]
             filters = ndf
             for layer in range(1, settings.d_layers + 1):
                 channels, filters = filters, ndf * min(2**layer, 8)
                 layers.append(ConvNormReLU(settings, channels, filters, 2 if layer < settings.d_layers else 1))
             if settings.pad_mode == "CONSTANT":
-                layers.append(PatchLogits(filters, 1, bias))
+                layers.append(patch_logits(filters, 1, bias))
             else:
-                layers += [nn.Pad(paddings=PADDED, mode=settings.pad_mode), PatchLogits(filters, 0, bias)]
+                layers += [nn.Pad(paddings=PADDED, mode=settings.pad_mode), patch_logits(filters, 0, bias)]
         self.features = nn.SequentialCell(layers)
         self.set_train()
 

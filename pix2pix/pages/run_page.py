@@ -4,6 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pix2pix.evaluation.comparison import TITLES, rows_of
+from pix2pix.evaluation.facts import MeasuredRun
 from pix2pix.evaluation.fidelity import FEATURES
 from pix2pix.pages.curves import write_loss_curves
 from pix2pix.pages.data_uris import embed, embed_image
@@ -13,7 +14,7 @@ from pix2pix.system.files import replacing
 WIDEST_GRID = 2400
 
 
-def describe_run(run: dict, settings: dict[str, str], history: Path | None, path: Path) -> None:
+def describe_run(run: MeasuredRun, settings: dict[str, str], history: Path | None, path: Path) -> None:
     """Write the page.
 
     Args:
@@ -31,9 +32,9 @@ def describe_run(run: dict, settings: dict[str, str], history: Path | None, path
         scores=row.scores,
         titles=TITLES,
         settings=settings,
-        grid=embed_image(run["folder"] / "predict" / "grid.png", WIDEST_GRID),
+        grid=embed_image(run.folder / "predict" / "grid.png", WIDEST_GRID),
         curves=embed_curves(history) if history else None,
-        few=run["n"] < FEATURES and "fid" in run["metrics"],
+        few=run.n < FEATURES and "fid" in run.metrics,
     )
     with replacing(path) as scratch:
         scratch.write_text(page, encoding="utf-8")

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from pix2pix.evaluation.comparison import TITLES, Comparison, compare_runs, rows_of
-from pix2pix.evaluation.facts import Report, Scores
+from pix2pix.evaluation.facts import MeasuredRun, Report, Scores
 from pix2pix.evaluation.fidelity import FEATURES
 from pix2pix.evaluation.published import published_for
 from pix2pix.pages.data_uris import embed_figure, embed_image
@@ -20,34 +20,36 @@ EXAMPLES = 2
 THUMBNAIL = 256
 
 
-def read_run(folder: Path, fidelity: bool) -> dict:
+def read_run(folder: Path, fidelity: bool) -> MeasuredRun:
     """Read the scores of results/{run} and the facts they depend on; with FID and KID if `fidelity`.
 
     Raises:
         InputError: a file is missing or damaged, or FID was computed from other predictions.
     """
-    run = read_json(folder / "metrics.json", Report, "delete it and run the workflow again") | {"folder": folder}
+    report = read_json(folder / "metrics.json", Report, "delete it and run the workflow again")
+    run = MeasuredRun.model_validate(report | {"folder": folder})
     if fidelity:
-        more = read_json(folder / "fidelity.json", Scores, "delete it and run the workflow again")
-        if (more["n"], more["checkpoint_sha256"]) != (run["n"], run["checkpoint_sha256"]):
+        scores = read_json(folder / "fidelity.json", Scores, "delete it and run the workflow again")
+        more = Scores.model_validate(scores)
+        if (more.n, more.checkpoint_sha256) != (run.n, run.checkpoint_sha256):
             raise InputError(f"{folder / 'fidelity.json'}: belongs to other predictions than metrics.json; delete it")
-        for part in ("metrics", "definitions"):
-            run[part] = run[part] | more[part]
+        both = {"metrics": run.metrics | more.metrics, "definitions": run.definitions | more.definitions}
+        run = run.model_copy(update=both)
     return run
 
 
-def write_table(runs: list[dict], path: Path) -> None:
+def write_table(runs: list[MeasuredRun], path: Path) -> None:
     """Write summary.csv: one row per run, then one row per group of several seeds.
 
     Each metric has a mean, a standard deviation and a 95 % interval: over the images for a run, and over
     the seeds for a group (column `interval_over`).
     """
-    metrics = [name for name in TITLES if any(name in run["metrics"] for run in runs)]
-    single = [row for run in runs for row in rows_of([run | {"group": run["run"]}])]
+    metrics = [name for name in TITLES if any(name in run.metrics for run in runs)]
+    single = [row for run in runs for row in rows_of([run.model_copy(update={"group": run.run})])]
     several = [row for row in rows_of(runs) if len(row.runs) > 1]
     table = []
     for row in single + several:
-        line = {fact: row.runs[0][fact] for fact in FACTS} | {"interval_over": row.spread}
+        line = {fact: getattr(row.runs[0], fact) for fact in FACTS} | {"interval_over": row.spread}
         if len(row.runs) > 1:
             line |= {"run": row.name, "seed": "", "checkpoint": "", "checkpoint_sha256": ""}
         for name in metrics:
@@ -62,17 +64,17 @@ def write_table(runs: list[dict], path: Path) -> None:
         writer.writerows(table)
 
 
-def write_page(runs: list[dict], titled: dict[str, list[str]], published: dict, path: Path) -> None:
+def write_page(runs: list[MeasuredRun], titled: dict[str, list[str]], published: dict, path: Path) -> None:
     """Write summary.html: comparisons with plots, examples and published numbers; it needs no network."""
     comparisons = compare_runs(runs, titled)
-    definitions = {name: text for run in runs for name, text in run["definitions"].items()}
+    definitions = {name: text for run in runs for name, text in run.definitions.items()}
     page = TEMPLATES.get_template("summary.html").render(
         runs=runs,
         sections=[_section(comparison, published) for comparison in comparisons],
         titles=TITLES,
         definitions=definitions,
         several_seeds=any(len(row.runs) > 1 for comparison in comparisons for row in comparison.rows),
-        small=[run["run"] for run in runs if "fid" in run["metrics"] and run["n"] < FEATURES],
+        small=[run.run for run in runs if "fid" in run.metrics and run.n < FEATURES],
     )
     with replacing(path) as scratch:
         scratch.write_text(page, encoding="utf-8")
@@ -92,7 +94,7 @@ def _section(comparison: Comparison, published: dict) -> dict[str, object]:
 
 def examples(comparison: Comparison) -> list[dict[str, object]]:
     """Some images of the split: input, target, and the prediction of each row (for a group, of its first seed)."""
-    folders = {row.name: row.runs[0]["folder"] / "predict" for row in comparison.rows}
+    folders = {row.name: row.runs[0].folder / "predict" for row in comparison.rows}
     first = next(iter(folders.values()))
     names = sorted((file.stem for file in (first / "target").glob("*.png")), key=natural_order)
     shown: list[dict[str, object]] = []

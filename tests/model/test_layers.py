@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 from mindspore import nn
 
+from pix2pix.config.settings import TrainSettings
+from pix2pix.model import layers
 from pix2pix.model.layers import DownConvolution, PureBatchNorm, UpConvolution
+from pix2pix.model.networks import Discriminator, Generator, compile_forward
 from pix2pix.model.winograd import WinogradConvolution, transforms
 
 
@@ -91,3 +94,22 @@ def test_pure_batch_norm_equals_batch_norm_without_moving_statistics():
         np.testing.assert_allclose(ours, expected, atol=1e-6 * np.abs(expected).max())
     assert not layer.moving_mean.asnumpy().any()
     assert plain.moving_mean.asnumpy().any()
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+def test_layers_of_other_devices_have_the_same_parameters_and_results(monkeypatch, norm):
+    settings = TrainSettings(g_ngf=4, d_ndf=4, g_layers=5, train_pic_size=32, load_size=32, norm=norm)
+    networks = {}
+    for tuned in (True, False):
+        monkeypatch.setattr(layers, "tuned_for_cpu", lambda tuned=tuned: tuned)
+        networks[tuned] = Generator(settings, 32), Discriminator(settings)
+    random = np.random.default_rng(3)
+    for ours, plain, channels in zip(networks[True], networks[False], (3, 6), strict=True):
+        values = {p.name: random.normal(0, 0.1, p.shape).astype(np.float32) for p in ours.trainable_params()}
+        assert {p.name: p.shape for p in plain.trainable_params()} == {k: v.shape for k, v in values.items()}
+        for network in (ours, plain):
+            for parameter in network.trainable_params():
+                parameter.set_data(ms.Tensor(values[parameter.name]))
+        x = ms.Tensor(random.uniform(-1, 1, (2, channels, 32, 32)).astype(np.float32))
+        expected = compile_forward(plain)(x).asnumpy()
+        assert np.abs(compile_forward(ours)(x).asnumpy() - expected).max() <= 1e-4 * np.abs(expected).max()

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pix2pix.config.runs import read_config
 from pix2pix.evaluation.comparison import TITLES, compare_runs, rows_of
+from pix2pix.evaluation.facts import MeasuredRun, Metric
 from pix2pix.evaluation.metrics import EXPLAINED
 from pix2pix.evaluation.published import published_for, read_published
 from pix2pix.pages.run_page import describe_run
@@ -28,7 +29,7 @@ def entry(mean: float | str, std: float | None = 1.0, ci95: list[float] | None =
 def make_run(tmp_path):
     """Runs as returned by read_run, with images."""
 
-    def make(name: str, group: str | None = None, seed: int = 0, **facts: object) -> dict:
+    def make(name: str, group: str | None = None, seed: int = 0, **facts: object) -> MeasuredRun:
         folder = tmp_path / "results" / name
         for place in ("input", "target", "prediction"):
             (folder / "predict" / place).mkdir(parents=True, exist_ok=True)
@@ -42,7 +43,7 @@ def make_run(tmp_path):
             "metrics": {"l1": entry(20.0 + seed, 3.0, [19.0, 21.0]), "psnr": entry("inf", None), "ssim": entry(0.5)},
             "definitions": EXPLAINED, "folder": folder,
         }  # fmt: skip
-        return run | facts
+        return MeasuredRun.model_validate(run | facts)
 
     return make
 
@@ -75,7 +76,7 @@ def test_only_runs_of_the_same_task_are_compared(make_run):
 
 def test_table_has_a_row_for_each_run_and_each_group_of_seeds(make_run, tmp_path):
     runs = [make_run("a_seed1", "a", 1), make_run("a_seed2", "a", 2), make_run("b")]
-    runs[2]["metrics"]["fid"] = entry(99.5, None)
+    runs[2].metrics["fid"] = Metric.model_validate(entry(99.5, None))
     write_table(runs, tmp_path / "summary.csv")
     with open(tmp_path / "summary.csv", newline="") as file:
         rows = {row["run"]: row for row in csv.DictReader(file)}
@@ -87,7 +88,7 @@ def test_table_has_a_row_for_each_run_and_each_group_of_seeds(make_run, tmp_path
 
 def test_published_results_are_compared_only_if_split_and_protocol_agree(make_run):
     data = read_published(PUBLISHED)
-    metrics = make_run("a")["metrics"] | {"fid": entry(130.0, None)}
+    metrics = make_run("a").model_dump()["metrics"] | {"fid": entry(130.0, None)}
     same = make_run("a", predict_split="test", n=106, metrics=metrics)
     beside = [each for each in published_for(compare_runs([same], {})[0], data) if each.metrics]
     assert [each.scores for each in beside] == [{"mmagic": [124.9773], "official": [119.135]}]
@@ -126,8 +127,8 @@ def test_page_is_self_contained(make_run, tmp_path):
 def test_fid_of_few_images_has_a_note_about_bias(make_run, tmp_path):
     run = make_run("a")
     write_page([run], {}, {"numbers": []}, tmp_path / "without.html")
-    run["metrics"] = run["metrics"] | {"fid": entry(99.5, None)}
-    write_page([run], {}, {"numbers": []}, tmp_path / "with.html")
+    measured = make_run("a", metrics=run.model_dump()["metrics"] | {"fid": entry(99.5, None)})
+    write_page([measured], {}, {"numbers": []}, tmp_path / "with.html")
     assert "biased" not in (tmp_path / "without.html").read_text(encoding="utf-8")
     assert "FID of few images is biased upwards" in (tmp_path / "with.html").read_text(encoding="utf-8")
 
