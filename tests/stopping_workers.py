@@ -1,4 +1,4 @@
-"""Two workers that make their launcher stop, and stop slowly: stopping_workers.py ALLOWED NEEDED FOLDER."""
+"""Two workers that tell their launcher to stop, and take their time: stopping_workers.py ALLOWED NEEDED FOLDER."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from pix2pix.distributed.launcher import Node, free_port, run_workers
 
 
 def main() -> None:
-    """Start the workers; or, as a worker, wait for the signal, take NEEDED seconds to save, and exit."""
+    """Start the workers; or, as one of them, wait for the signal, save for so long, and be through."""
     allowed, needed, folder = float(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3])
     if "MS_ROLE" not in os.environ:
         sys.exit(run_workers(sys.argv, 2, Node(0, 1, "127.0.0.1", free_port()), folder, allowed))

@@ -1,4 +1,4 @@
-"""A program for two workers: an epoch over each set of records, recording the input and output of every step."""
+"""A program for two workers: an epoch over each set of records, with all that went in and came out of every step."""
 
 import sys
 from pathlib import Path
@@ -17,7 +17,7 @@ from pix2pix.training.step import Trainer
 
 
 class Recorder(Trainer):
-    """A trainer that records the input of each step, and the parameters before and after it."""
+    """A trainer that keeps what each step read and what the parameters were before and after it."""
 
     def advance(self, x, y, lr, weight, stop):
         before = self.values("before")
@@ -37,7 +37,7 @@ def main() -> None:
     workers = join_workers()
     trainer = Recorder(settings, workers)
     for parameter in trainer.parameters().values():
-        # workers that start from different weights must synchronise them
+        # workers that start from different weights must not stay different
         parameter.set_data(ms.Tensor(parameter.asnumpy() + np.float32(workers.rank)))
     folders = Folders(folder / "ckpt", folder / "fake_img", folder / "loss_show", folder / "state")
     begin(trainer, folders, {}, 0)
