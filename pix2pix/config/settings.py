@@ -84,7 +84,7 @@ class DatasetSettings(Strict):
     palettes: dict[Literal["left", "right"], Palette] = Field(
         {}, description="the halves that are label maps, each with the palette of its classes"
     )
-    direction: Direction = Field("AtoB", description="the input half: AtoB: left, BtoA: right")
+    direction: Direction = Field("AtoB", description="the input half: left for AtoB, right for BtoA")
     jitter: bool = Field(True, description="in training, resize to load_size and take a random crop of train_pic_size")
     flip: bool = Field(True, description="in training, flip pairs horizontally with probability 0.5")
 
@@ -154,7 +154,7 @@ class TrainSettings(GeneratorSettings):
         description="simultaneous: both gradients at the same weights (reference); alternating: the discriminator "
         "first (paper)",
     )
-    direction: Direction = Field("AtoB", description="the input half: AtoB: left, BtoA: right")
+    direction: Direction = Field("AtoB", description="the input half: left for AtoB, right for BtoA")
     jitter: bool = Field(True, description="resize to load_size and take a random crop of train_pic_size")
     flip: bool = Field(True, description="flip pairs horizontally with probability 0.5")
     target_palette: Palette | None = Field(None, description=TARGET_PALETTE)
@@ -205,7 +205,7 @@ class PredictSettings(GeneratorSettings):
 
     val_pic_size: Positive = Field(256, description="width and height of predictions, in pixels")
     predict_split: Split = Field("val", description="the split to predict")
-    direction: Direction = Field("AtoB", description="the input half: AtoB: left, BtoA: right")
+    direction: Direction = Field("AtoB", description="the input half: left for AtoB, right for BtoA")
     target_palette: Palette | None = Field(None, description=TARGET_PALETTE)
     seed: Seed = Field(0, description="random seed of dropout, if used")
 

@@ -38,7 +38,7 @@ def _a_checkpoint(value: object) -> object:
     return value
 
 
-def _once_each(values: list) -> list:
+def _unique(values: list) -> list:
     for value in values:
         if values.count(value) > 1:
             raise ValueError(f"{value!r} is listed more than once: keep one")
@@ -52,7 +52,7 @@ def _grey_or_rgb(channels: int) -> int:
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-Names = Annotated[list[Name], Field(min_length=1), AfterValidator(_once_each)]
+Names = Annotated[list[Name], Field(min_length=1), AfterValidator(_unique)]
 PathName = Annotated[str, AfterValidator(_a_path)]
 Addresses = Annotated[list[Annotated[str, AfterValidator(_an_address)]], Field(min_length=1)]
 Checkpoint = Annotated[str | list[str] | None, BeforeValidator(_a_checkpoint)]
@@ -61,7 +61,7 @@ Split = Literal["train", "val", "test"]
 Direction = Literal["AtoB", "BtoA"]
 Palette = Literal["cityscapes"]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Seeds = Annotated[list[Seed], AfterValidator(_once_each)]
+Seeds = Annotated[list[Seed], AfterValidator(_unique)]
 Positive = Annotated[int, Field(ge=1)]
 Pairs = Annotated[int, Field(ge=1, le=MOST_PAIRS)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -19,7 +19,7 @@ from urllib3.util.retry import Retry
 
 from pix2pix.config.settings import Strict
 from pix2pix.config.values import NotNegative
-from pix2pix.data.transfer import FailedError, arrived, copy, download, forget, part
+from pix2pix.data.transfer import FailedError, copy, discard, download, part, received_bytes
 from pix2pix.system.checksum import Expected, difference, expected_of, keep, sha256_of, verify
 from pix2pix.system.disk import disk_space, megabytes
 from pix2pix.system.errors import InputError
@@ -122,12 +122,13 @@ def _finish(output: Path, digest: str) -> None:
         os.fsync(file.fileno())
         keep(digest, output)
     part(output).rename(output)
-    forget(output)
+    discard(output)
     _log(f"{output}: {megabytes(output.stat().st_size)}, sha256 {digest}")
 
 
 def _advice(output: Path) -> str:
-    kept = f" ({megabytes(arrived(output))} received; the same command resumes from there)" if arrived(output) else ""
+    received = received_bytes(output)
+    kept = f" ({megabytes(received)} received; the same command resumes from there)" if received else ""
     return f"{output}: no mirror delivered it{kept}: try again, add another mirror, or put the file there yourself"
 
 
@@ -140,15 +141,15 @@ def _deliver(
     many new bytes as the minimum speed delivers within the timeout.
     """
     progress = max(1.0, patience.speed * patience.timeout)
-    tries, waited, furthest = 1, 0.0, arrived(output)
+    tries, waited, furthest = 1, 0.0, received_bytes(output)
     while True:
         try:
             return _try(address, output, expected, patience, check)
         except FailedError as error:
-            if not error.passing:
+            if not error.temporary:
                 raise
-            if arrived(output) - furthest >= progress:
-                tries, waited, furthest = 1, 0.0, arrived(output)
+            if received_bytes(output) - furthest >= progress:
+                tries, waited, furthest = 1, 0.0, received_bytes(output)
             wait = _pause(patience.pause * 2 ** (tries - 1), error.response)
             if waited + wait > share:
                 raise FailedError(f"{error} ({tries} {'try' if tries == 1 else 'tries'})") from None
@@ -166,8 +167,8 @@ def _try(address: str, output: Path, expected: Expected | None, patience: Patien
     digest = sha256_of(part(output))
     if not (wrong := difference(digest, expected) or (None if expected else _unsound(output, check))):
         return digest
-    forget(output)
-    raise FailedError(f"{wrong} (partial file deleted)", passing=resumed)
+    discard(output)
+    raise FailedError(f"{wrong} (partial file deleted)", temporary=resumed)
 
 
 def _unsound(output: Path, check: Check) -> str | None:

@@ -27,11 +27,11 @@ STRONG_AGE = timedelta(seconds=60)  # a Last-Modified date at least this old can
 
 
 class FailedError(Exception):
-    """Why a transfer failed; `passing` if a retry may succeed."""
+    """Why a transfer failed; `temporary` if a retry may succeed."""
 
-    def __init__(self, reason: str, passing: bool = False, response: requests.Response | None = None):
+    def __init__(self, reason: str, temporary: bool = False, response: requests.Response | None = None):
         super().__init__(reason)
-        self.passing = passing
+        self.temporary = temporary
         self.response = response
 
 
@@ -45,7 +45,7 @@ def copy(address: str, output: Path) -> None:
     source = Path(unquote(re.sub("^file://(localhost(?=/))?", "", address)))
     if not source.is_file():
         raise FailedError("is a folder" if source.is_dir() else "no such file")
-    forget(output)
+    discard(output)
     with open(source, "rb") as file:
         _write(iter(lambda: file.read(CHUNK), b""), output, 0, source.stat().st_size)
 
@@ -68,7 +68,7 @@ def download(address: str, output: Path, timeout: float, speed: float, certain: 
         InputError: the disk is full.
     """
     notes = _read_notes(address, output)
-    start = arrived(output) if notes and (certain or notes["validator"]) else 0
+    start = received_bytes(output) if notes and (certain or notes["validator"]) else 0
     if not start:
         notes = {}
     elif start == notes["size"]:
@@ -84,19 +84,19 @@ def download(address: str, output: Path, timeout: float, speed: float, certain: 
             _refuse(response)
             start, size = _span(response, start, notes, output, certain)
             if start == 0:
-                _begin(output, {"address": address, "validator": _validator(response), "size": size})
+                _start_over(output, {"address": address, "validator": _validator(response), "size": size})
             # read1 returns the data received so far: a full read would lose it if the connection breaks
             chunks = iter(lambda: response.raw.read1(CHUNK, decode_content=False), b"")
             _write(_fast_enough(chunks, timeout, speed), output, start, size)
     except (requests.RequestException, TransferError) as error:
-        raise FailedError(_reason(error, timeout), _passes(error)) from None
-    if size is not None and arrived(output) != size:
-        raise FailedError(f"{arrived(output)} of {size} bytes received", passing=True)
+        raise FailedError(_reason(error, timeout), _is_temporary(error)) from None
+    if size is not None and received_bytes(output) != size:
+        raise FailedError(f"{received_bytes(output)} of {size} bytes received", temporary=True)
     return start > 0
 
 
-def _begin(output: Path, notes: dict) -> None:
-    forget(output)
+def _start_over(output: Path, notes: dict) -> None:
+    discard(output)
     with disk_space(output.parent), replacing(_notes(output)) as scratch:
         scratch.write_text(json.dumps(notes))
 
@@ -121,8 +121,8 @@ def _refuse(response: requests.Response) -> None:
         if response.headers.get("Content-Type", "").startswith("text/html"):
             raise FailedError("the server responds with a web page instead of a file")
     elif status != 416:
-        passing = status >= 500 or status in TEMPORARY
-        raise FailedError(f"the server responds {status} {response.reason}".rstrip(), passing, response)
+        temporary = status >= 500 or status in TEMPORARY
+        raise FailedError(f"the server responds {status} {response.reason}".rstrip(), temporary, response)
 
 
 def _span(response: requests.Response, start: int, notes: dict, output: Path, certain: bool) -> tuple[int, int | None]:
@@ -136,12 +136,12 @@ def _span(response: requests.Response, start: int, notes: dict, output: Path, ce
         return 0, int(length) if length.isdecimal() else None
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
     size = int(found[2]) if found and found[2] != "*" else notes.get("size")
-    begun, now = notes.get("validator"), _validator(response)
-    same = start == 0 or now == begun or (certain and now is None)
+    before, now = notes.get("validator"), _validator(response)
+    same = start == 0 or now == before or (certain and now is None)
     fits = found and int(found[1]) == start and notes.get("size") in (None, size)
     if response.status_code == 416 or not fits or not same:
-        forget(output)
-        raise FailedError(f"the server does not resume from byte {start}; starting over", passing=True)
+        discard(output)
+        raise FailedError(f"the server does not resume from byte {start}; starting over", temporary=True)
     return start, size
 
 
@@ -169,7 +169,7 @@ def _fast_enough(chunks: Iterator[bytes], timeout: float, speed: float) -> Itera
         received += len(chunk)
         if (seconds := time.monotonic() - since) >= timeout:
             if received < speed * seconds:
-                raise FailedError(f"sends less than {speed:g} bytes per second", passing=True)
+                raise FailedError(f"sends less than {speed:g} bytes per second", temporary=True)
             since, received = time.monotonic(), 0
 
 
@@ -183,13 +183,13 @@ def _write(chunks: Iterator[bytes], output: Path, start: int, size: int | None) 
         for chunk in chunks:
             received += len(chunk)
             if size is not None and received > size:
-                forget(output)
-                raise FailedError(f"sends more than the declared {size} bytes", passing=True)
+                discard(output)
+                raise FailedError(f"sends more than the declared {size} bytes", temporary=True)
             file.write(chunk)
             bar.update(len(chunk))
 
 
-def _passes(error: Exception) -> bool:
+def _is_temporary(error: Exception) -> bool:
     lost = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError, TransferError)
     return isinstance(error, lost) and not isinstance(error, requests.exceptions.SSLError)
 
@@ -214,12 +214,12 @@ def _notes(output: Path) -> Path:
     return output.with_name(f"{output.name}.part.json")
 
 
-def arrived(output: Path) -> int:
+def received_bytes(output: Path) -> int:
     """Number of bytes in the part file of `output`."""
     return part(output).stat().st_size if part(output).exists() else 0
 
 
-def forget(output: Path) -> None:
+def discard(output: Path) -> None:
     """Delete the part file of `output` and the note of its origin."""
     part(output).unlink(missing_ok=True)
     _notes(output).unlink(missing_ok=True)

@@ -64,17 +64,17 @@ def test_precedence_is_top_level_run_dataset_defaults():
 def test_explicit_values_override_built_in_ones():
     config = {
         "all": ["plain"],
-        "datasets": {"plain": {"folder": "x"}, "says": {"folder": "x", "flip": True, "direction": "AtoB"}},
+        "datasets": {"plain": {"folder": "x"}, "explicit": {"folder": "x", "flip": True, "direction": "AtoB"}},
         "defaults": {"flip": False, "jitter": False, "direction": "BtoA"},
-        "runs": {"plain": {}, "says": {}},
+        "runs": {"plain": {}, "explicit": {}},
     }
     _, runs, notes = read_config(config)
-    plain, says = runs["plain"].train, runs["says"].train
+    plain, explicit = runs["plain"].train, runs["explicit"].train
     assert (plain.flip, plain.jitter, plain.direction) == (False, False, "BtoA")
-    assert (says.flip, says.jitter, says.direction) == (True, False, "AtoB")
+    assert (explicit.flip, explicit.jitter, explicit.direction) == (True, False, "AtoB")
     assert notes == [
-        "config: defaults.direction: BtoA has no effect on datasets with their own: says",
-        "config: defaults.flip: False has no effect on datasets with their own: says",
+        "config: defaults.direction: BtoA has no effect on datasets with their own: explicit",
+        "config: defaults.flip: False has no effect on datasets with their own: explicit",
     ]
 
 
@@ -100,7 +100,7 @@ def test_learning_rate_read_as_text_by_yaml_is_a_number(shipped):
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "expected"),
     [
         ({"epoch_nun": 3}, "config: epoch_nun: unknown key; did you mean 'epoch_num'?"),
         (
@@ -149,11 +149,11 @@ def test_learning_rate_read_as_text_by_yaml_is_a_number(shipped):
         ({"hosts": "-oProxyCommand=x"}, "config: hosts: '-oProxyCommand=x' is not allowed"),
     ],
 )
-def test_mistake_is_reported_with_its_key_and_remedy(shipped, change, says):
+def test_mistake_is_reported_with_its_key_and_remedy(shipped, change, expected):
     for key, value in change.items():
         shipped[key] = shipped[key] | value if isinstance(value, dict) else value
     text = message(shipped)
-    assert says in text
+    assert expected in text
     assert all(line.startswith("config: ") for line in text.splitlines())
 
 

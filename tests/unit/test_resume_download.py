@@ -177,7 +177,7 @@ def test_damaged_part_file_is_deleted_and_downloaded_again(server, output, tmp_p
     with pytest.raises(InputError):
         fetch([server.url], output, **QUICK)
     with open(output.with_name("x.tar.gz.part"), "r+b") as part:
-        part.write(b"spoilt")
+        part.write(b"damaged")
     server.asked, server.answers = [], [rest(ETag='"v1"'), whole(ETag='"v1"')]
     (tmp_path / "good").write_bytes(CONTENT)
     fetch([server.url], output, sha256=sha256_of(tmp_path / "good"), **QUICK)

@@ -97,7 +97,7 @@ def test_loaded_network_gives_the_same_output_with_any_prefix(tmp_path, prefix):
 
 
 @pytest.mark.parametrize(
-    ("content", "change", "says"),
+    ("content", "change", "expected"),
     [
         (
             lambda good: good[: len(good) // 2],
@@ -111,14 +111,14 @@ def test_loaded_network_gives_the_same_output_with_any_prefix(tmp_path, prefix):
     ],
     ids=["truncated", "last bytes missing", "not a checkpoint", "other widths", "other depth"],
 )
-def test_checkpoint_that_does_not_fit_gives_one_line(tmp_path, content, change, says):
+def test_checkpoint_that_does_not_fit_gives_one_line(tmp_path, content, change, expected):
     write_published(tmp_path / "good.ckpt", SMALL)
     bad = tmp_path / "bad.ckpt"
     bad.write_bytes(content((tmp_path / "good.ckpt").read_bytes()))
     with pytest.raises(InputError) as caught:
         load_network(Generator(SMALL.model_copy(update=change), 32), bad)
     assert str(caught.value).startswith(f"{bad}: ")
-    assert says in str(caught.value)
+    assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -139,7 +139,7 @@ def test_program_exits_with_that_line_and_leaves_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("entry", "says"),
+    ("entry", "expected"),
     [
         (
             {"ckpt": ["mine.ckpt"]},
@@ -149,8 +149,8 @@ def test_program_exits_with_that_line_and_leaves_nothing(tmp_path):
         ({"ckpt": "http://a/b.ckpt", "ckpt_sha256": "abc"}, "config: runs.x.ckpt_sha256: 'abc' is not allowed"),
     ],
 )
-def test_invalid_checkpoint_setting_is_reported(entry, says):
+def test_invalid_checkpoint_setting_is_reported(entry, expected):
     config = {"all": ["x"], "datasets": {"x": {"folder": "pairs"}}, "runs": {"x": entry}}
     with pytest.raises(InputError) as caught:
         read_config(config)
-    assert says in str(caught.value)
+    assert expected in str(caught.value)

@@ -78,19 +78,19 @@ def test_another_folder_is_extracted(extracted):
 
 
 @pytest.mark.parametrize(
-    ("folder", "says"),
+    ("folder", "expected"),
     [
         ("nowhere", "config: datasets.squares.folder: nowhere: no such folder; correct the path"),
         (".", "config: datasets.squares.folder: .: has no folder train/, which is one of the dataset's splits; add it"),
     ],
 )
-def test_folder_without_a_declared_split_is_an_error_even_with_existing_results(extracted, folder, says):
+def test_folder_without_a_declared_split_is_an_error_even_with_existing_results(extracted, folder, expected):
     work, arguments = extracted
     (work / "val").mkdir()
     change = f"datasets={{squares: {{folder: {folder}}}}}"
     done = snakemake(work, *arguments, "--config", change, check=False)
     assert done.returncode == 1
-    assert f"error: {says}" in done.stdout.splitlines()
+    assert f"error: {expected}" in done.stdout.splitlines()
     assert "Building DAG" not in done.stdout
 
 
@@ -99,5 +99,5 @@ def test_missing_checkpoint_is_an_error_even_with_existing_results(finished):
     change = "runs={squares: {ckpt: nowhere/g.ckpt}}"
     done = snakemake(work, "-n", "--configfile", str(config), "--config", change, check=False)
     assert done.returncode == 1
-    says = "error: config: runs.squares.ckpt: nowhere/g.ckpt: no such file; correct the path"
-    assert says in done.stdout.splitlines()
+    expected = "error: config: runs.squares.ckpt: nowhere/g.ckpt: no such file; correct the path"
+    assert expected in done.stdout.splitlines()

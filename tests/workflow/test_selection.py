@@ -28,7 +28,7 @@ def test_best_generator_is_kept_and_has_the_recorded_score(tmp_path):
     assert list(measured) == [2, 4]
     best = json.loads((tmp_path / "results/best/metrics.json").read_text())["metrics"]
     chosen = min(measured.values(), key=lambda scores: scores["l1"])
-    assert chosen == measured[2], "the last one is not the best here, so the two can be told apart"
+    assert chosen == measured[2], "the last one is not the best here, so the two differ"
     for name in ("l1", "psnr", "ssim"):
         assert best[name]["mean"] == pytest.approx(chosen[name], rel=1e-4)
 

@@ -108,7 +108,7 @@ def test_all_six_benchmarks_are_planned(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "expected"),
     [
         (("--config", "epoch_nun=3"), "error: config: epoch_nun: unknown key; did you mean 'epoch_num'?"),
         (
@@ -121,10 +121,10 @@ def test_all_six_benchmarks_are_planned(tmp_path):
         ),
     ],
 )
-def test_mistake_in_the_configuration_gives_one_line(tmp_path, arguments, says):
+def test_mistake_in_the_configuration_gives_one_line(tmp_path, arguments, expected):
     done = snakemake(tmp_path, "results/facades/predict", *arguments, check=False)
     assert done.returncode == 1
-    assert says in done.stdout.splitlines()
+    assert expected in done.stdout.splitlines()
     assert "Traceback" not in done.stdout
 
 
@@ -132,9 +132,9 @@ def test_mistake_in_the_configuration_gives_one_line(tmp_path, arguments, says):
 def test_if_no_run_is_left_the_reason_is_reported_and_nothing_is_planned(tmp_path, target):
     done = snakemake(tmp_path, "-n", *target, "--config", "epoch_num=50", check=False)
     assert done.returncode == 1
-    says = [line for line in done.stdout.splitlines() if "config: " in line]
-    assert says[0].startswith("config: runs.demo: epoch_num (50) is more than n_epochs + n_epochs_decay")
-    assert says[1] == "error: config: runs.demo: no run is left; correct the problems listed above"
+    lines = [line for line in done.stdout.splitlines() if "config: " in line]
+    assert lines[0].startswith("config: runs.demo: epoch_num (50) is more than n_epochs + n_epochs_decay")
+    assert lines[1] == "error: config: runs.demo: no run is left; correct the problems listed above"
     assert "Traceback" not in done.stdout
     assert "summarize" not in done.stdout
 
@@ -208,19 +208,19 @@ def test_images_may_be_named_like_files_that_predict_writes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("added", "says"),
+    ("added", "expected"),
     [
         (b"# caf\xe9\n", "is not UTF-8 (byte "),
         (b"seeds: &own [*own]\n", "a part of it contains itself"),
         (b"comparisons: {a: [\n", "is not YAML: "),
     ],
 )
-def test_unreadable_config_file_gives_one_line(tmp_path, added, says):
+def test_unreadable_config_file_gives_one_line(tmp_path, added, expected):
     checkout = copy_checkout(tmp_path / "copy")
     with open(checkout / "config.yaml", "ab") as file:
         file.write(added)
     done = snakemake(tmp_path, "-n", check=False, checkout=checkout)
     assert done.returncode == 1
     [line] = [line for line in done.stdout.splitlines() if "error: " in line]
-    assert line.startswith(f"error: {checkout}/config.yaml: {says}")
+    assert line.startswith(f"error: {checkout}/config.yaml: {expected}")
     assert "Traceback" not in done.stdout
