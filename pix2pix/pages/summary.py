@@ -87,8 +87,8 @@ def _section(comparison: Comparison, published: dict) -> dict[str, object]:
         "comparison": comparison,
         "plots": {name: embed_figure(draw_metric(comparison, name)) for name in plots},
         "examples": examples(comparison),
-        "beside": [each for each in numbers if each.metrics],
-        "apart": [each for each in numbers if not each.metrics],
+        "comparable": [each for each in numbers if each.metrics],
+        "not_comparable": [each for each in numbers if not each.metrics],
     }
 
 

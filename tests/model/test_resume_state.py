@@ -174,8 +174,8 @@ def test_values_that_are_not_finite_are_not_saved(folder, own_fingerprint, value
 def test_other_held_out_data_is_another_training(tmp_path):
     for name in ("train", "val"):
         (tmp_path / name).write_text(name)
-    prints = [fingerprint(SETTINGS, [tmp_path / "train"], [tmp_path / held_out], 1) for held_out in ("train", "val")]
-    assert [name for name in prints[0] if prints[0][name] != prints[1][name]] == ["held_out"]
+    found = [fingerprint(SETTINGS, [tmp_path / "train"], [tmp_path / held], 1) for held in ("train", "val")]
+    assert [name for name in found[0] if found[0][name] != found[1][name]] == ["held_out"]
 
 
 def test_a_full_disk_gives_one_line_and_the_previous_states_are_kept(tmp_path, parameters, own_fingerprint):

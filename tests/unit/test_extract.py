@@ -196,7 +196,7 @@ def test_invalid_splits_are_reported(tmp_path, words):
     assert line.startswith(f"error: --splits: '{words[-1]}': ")
 
 
-def test_leftovers_of_a_killed_process_are_removed_by_the_next(tmp_path):
+def test_what_a_killed_start_left_is_removed_by_the_next(tmp_path):
     files = {f"train/{n}.bmp": noise_image(512, 256, "BMP") for n in range(300)}
     archive = make_archive(tmp_path / "a.tar", files, mode="w")
     output = tmp_path / "data" / "pairs"
