@@ -58,8 +58,13 @@ def draw_pairs(folder: Path, train: int = 5, val: int = 3, size: int = 32) -> Pa
 
 def copy_checkout(to: Path) -> Path:
     """Copy the project without its history, like `cp -r`, with new modification times."""
-    left_out = shutil.ignore_patterns(".git", ".venv", ".snakemake", "results", "data", "logs", "__pycache__")
-    return Path(shutil.copytree(ROOT, to, ignore=left_out, copy_function=shutil.copyfile))
+    skipped = {".git", ".venv", ".snakemake", "results", "data", "logs"}
+
+    def ignore(folder: str, names: list[str]) -> set[str]:
+        at_top = Path(folder) == ROOT  # pix2pix/data is code
+        return {name for name in names if name == "__pycache__" or (at_top and name in skipped)}
+
+    return Path(shutil.copytree(ROOT, to, ignore=ignore, copy_function=shutil.copyfile))
 
 
 def snakemake(
