@@ -4,7 +4,7 @@ CORES ?= 2
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo check test test-slurm test-browser lint reference lock clean
+.PHONY: demo check test test-slurm test-browser lint reference lock reruns clean
 
 demo: .venv/installed
 	snakemake --cores $(CORES) demo results/summary.html
@@ -45,6 +45,10 @@ lock:
 	.venv-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra cluster --extra dev \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file requirements.txt pyproject.toml
 	rm -r .venv-lock
+
+# the table of docs/reruns.md, from dry runs
+reruns: .venv/installed
+	PYTHONPATH=tests python tests/workflow/test_rerun_table.py
 
 clean:
 	rm -rf .venv .snakemake

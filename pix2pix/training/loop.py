@@ -57,21 +57,27 @@ def train(
     Raises:
         InputError: records are damaged, another process is training in the folder, or a loss is not finite.
     """
+    stop = StopRequest()  # before anything shows that training has started
     workers = workers or Workers()
     # the launcher holds the lock of the folder itself, but workers may briefly outlive a killed launcher
     with locked(folders.state / "workers", settings.epoch_num) if workers.first else nullcontext():
-        return Training(Trainer(settings, workers), where, files, folders, held_out).run()
+        return Training(Trainer(settings, workers), where, files, folders, held_out, stop).run()
 
 
 class Training:
     """One worker's share of a training: networks, data, and the position in epochs and steps."""
 
     def __init__(
-        self, trainer: Trainer, where: WhereSettings, files: list[Path], folders: Folders, held_out: list[Path]
+        self,
+        trainer: Trainer,
+        where: WhereSettings,
+        files: list[Path],
+        folders: Folders,
+        held_out: list[Path],
+        stop: StopRequest,
     ):
         self.trainer, self.settings, self.workers = trainer, trainer.settings, trainer.workers
-        self.where, self.files, self.folders, self.held_out = where, files, folders, held_out
-        self.stop = StopRequest()
+        self.where, self.files, self.folders, self.held_out, self.stop = where, files, folders, held_out, stop
         self.pairs = count(files)
         self.steps = steps_of_epoch(self.pairs, self.settings.batch_size, self.workers)
         first, number = self.workers.first, self.workers.number

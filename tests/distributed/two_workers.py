@@ -11,6 +11,7 @@ from pix2pix.data.records import count
 from pix2pix.distributed.workers import join_workers, leave, steps_of_epoch
 from pix2pix.model.device import check_device
 from pix2pix.system.progress import Progress
+from pix2pix.system.stopping import StopRequest
 from pix2pix.training.folders import Folders
 from pix2pix.training.loop import Training
 from pix2pix.training.state import Position
@@ -42,7 +43,7 @@ def main() -> None:
         parameter.set_data(ms.Tensor(parameter.asnumpy() + np.float32(workers.rank)))
     folders = Folders(folder / "ckpt", folder / "fake_img", folder / "loss_show", folder / "state")
     sets = [Path(records) for records in sys.argv[3:]]
-    training = Training(trainer, WhereSettings(), sets[:1], folders, [])
+    training = Training(trainer, WhereSettings(), sets[:1], folders, [], StopRequest())
     for records in sets:
         training.files, training.pairs, training.position = [records], count([records]), Position()
         training.steps = steps_of_epoch(training.pairs, settings.batch_size, workers)

@@ -18,14 +18,16 @@ RULES = (
     "download", "extract", "mindrecord", "train", "download_weights", "predict", "evaluate", "measure_fidelity",
     "describe", "summarize",
 )  # fmt: skip
-INTRODUCTION = """# What runs again
+INTRODUCTION = """# What reruns
 
-After a finished `snakemake` of two runs, `own` on a folder of images and `fetched` on an archive, a user changes
-one thing and gives the same command again. The table says how many jobs of each rule that plans; where a row is
-empty there is nothing to be done. tests/workflow/test_rerun_table.py computes it with real dry runs.
+[Documentation](index.md) · A table of changes and the rules that they trigger.
 
-Training that runs again goes on from the saved state where that fits (docs/recovery.md). What is deleted in between
-is made again when something that is asked for needs it; ask for it by its name to have it at once.
+After a finished `snakemake` of two runs, `own` on a folder of images and `fetched` on an archive, a user changes one
+thing and gives the same command again. The table shows how many jobs of each rule are planned; an empty row means
+that there is nothing to do. tests/workflow/test_rerun_table.py computes it with real dry runs, and checks it.
+
+A training that reruns resumes from the saved state if that still matches ([resuming](resuming.md)). A deleted
+intermediate result is made again when something that you ask for needs it; ask for it by name to get it at once.
 
 """
 
