@@ -134,7 +134,7 @@ rule summarize:
             "results/{summary}.html",
             caption="../workflow/report/summary.rst",
             category="Overview",
-            labels={"shows": "{summary}: runs side by side"},
+            labels={"shows": "{summary}: comparison of runs"},
         ),
     log:
         "logs/summarize/{summary}.log",

@@ -1,4 +1,4 @@
-"""Runs side by side, as a CSV table and as a self-contained page."""
+"""A comparison of runs, as a CSV table and as a self-contained page."""
 
 import csv
 from pathlib import Path

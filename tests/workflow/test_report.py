@@ -26,7 +26,7 @@ def test_report_contains_overview_pages_and_grids(report, finished):
     assert set(found) == {"summary.html", "summary.csv", "run.html", "grid.png"}
     assert len(list(report.glob("data/raw/*/run.html"))) == len(list(report.glob("data/raw/*/grid.png"))) == 2
     page = (report / "report.html").read_text(encoding="utf-8")
-    for text in ("Overview", "Runs", "summary: runs side by side", "grid of inputs, predictions and targets"):
+    for text in ("Overview", "Runs", "summary: comparison of runs", "grid of inputs, predictions and targets"):
         assert text in page
     assert (finished[0] / "results/summary.html").read_bytes() == found["summary.html"].read_bytes()
 

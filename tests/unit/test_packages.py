@@ -1,0 +1,46 @@
+"""Versions of packages agree wherever they are stated, and every imported package is declared."""
+
+import ast
+import re
+import sys
+import tomllib
+
+import yaml
+from conftest import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+# import names that differ from the names of their distributions
+DISTRIBUTIONS = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml"}
+DISTRIBUTIONS |= {"google": "protobuf", "pydantic_core": "pydantic"}
+
+
+def versions(lines: list[str]) -> dict[str, str]:
+    """Distribution to version, from lines like `pillow==13.0.0 \\`."""
+    found = (re.match(r"([A-Za-z0-9_.-]+)==([^\s;\\]+)", line) for line in lines)
+    return {match[1].lower().replace("_", "-"): match[2] for match in found if match}
+
+
+def test_the_conda_environment_has_the_versions_of_the_project():
+    environment = yaml.safe_load((ROOT / "workflow/envs/pix2pix.yaml").read_text())
+    assert versions(environment["dependencies"][-1]["pip"]) == versions(PROJECT["dependencies"])
+
+
+def test_requirements_have_the_versions_of_the_project_and_a_hash_for_every_file():
+    text = (ROOT / "requirements.txt").read_text()
+    locked = versions(text.splitlines())
+    extras = PROJECT["optional-dependencies"]
+    assert versions([*PROJECT["dependencies"], *extras["dev"], *extras["cluster"]]).items() <= locked.items()
+    entries = re.split(r"\n(?=[A-Za-z0-9])", "\n".join(line for line in text.splitlines() if line[:1] != "#"))
+    assert [entry.splitlines()[0] for entry in entries if "==" in entry and "--hash=sha256:" not in entry] == []
+
+
+def test_every_package_that_is_imported_is_declared():
+    declared = set(versions(PROJECT["dependencies"])) | {"pix2pix", "torch-fidelity"}
+    for folder in ("pix2pix", "scripts"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                modules = [name.name for name in node.names] if isinstance(node, ast.Import) else []
+                modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                for module in {module.split(".")[0] for module in modules} - set(sys.stdlib_module_names):
+                    distribution = DISTRIBUTIONS.get(module, module.replace("_", "-"))
+                    assert distribution in declared, f"{path}: {module}"
