@@ -16,9 +16,9 @@ from pix2pix.model.device import check_device, select_device
 from pix2pix.model.memory import check_memory, training_memory
 from pix2pix.system.errors import InputError
 from pix2pix.system.program import run
+from pix2pix.training.fingerprint import fingerprint_of
 from pix2pix.training.folders import Folders, chosen_folders, copy_snapshots
 from pix2pix.training.loop import train
-from pix2pix.training.state import fingerprint
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
     work = partial(start, settings, where, arguments.records, arguments.held_out)
     if is_worker() or own_part(where):
         sys.exit(work(folders))
-    own_fingerprint = cache(partial(fingerprint, settings, arguments.records, arguments.held_out, where.device_num))
+    own_fingerprint = cache(partial(fingerprint_of, settings, arguments.records, arguments.held_out, where.device_num))
     with chosen_folders(folders, settings, own_fingerprint) as chosen:
         if chosen == folders or not copy_snapshots(folders, settings, own_fingerprint):
             sys.exit(work(chosen))

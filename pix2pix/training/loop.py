@@ -23,11 +23,12 @@ from pix2pix.pages.grid import write_grid
 from pix2pix.system.errors import InputError
 from pix2pix.system.progress import Progress
 from pix2pix.system.stopping import StopRequest
+from pix2pix.training.fingerprint import fingerprint_of
 from pix2pix.training.folders import Folders, locked, move_aside
 from pix2pix.training.history import write_history
 from pix2pix.training.schedule import learning_rate
 from pix2pix.training.selection import is_best, is_due, measure_held_out
-from pix2pix.training.state import Position, UnusableStateError, fingerprint, resume, save_state
+from pix2pix.training.state import Position, UnusableStateError, resume, save_state
 from pix2pix.training.step import Trainer
 
 PAIRS_SHOWN = 4
@@ -81,7 +82,7 @@ class Training:
         self.pairs = count(files)
         self.steps = steps_of_epoch(self.pairs, self.settings.batch_size, self.workers)
         first, number = self.workers.first, self.workers.number
-        self.fingerprint = fingerprint(self.settings, files, held_out, number) if first else {}
+        self.fingerprint = fingerprint_of(self.settings, files, held_out, number) if first else {}
         self.position = self.begin()
 
     def begin(self) -> Position:

@@ -5,7 +5,6 @@ header contains the format version, the position, the history, a fingerprint of 
 checksum of everything.
 """
 
-import hashlib
 import json
 import sys
 import zlib
@@ -23,14 +22,13 @@ from safetensors.numpy import save_file
 from pix2pix.config.settings import TrainSettings
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import replacing, sync
+from pix2pix.training.fingerprint import differences
 from pix2pix.training.history import History, is_history
 from pix2pix.training.schedule import learning_rate
 
 NEWEST, PREVIOUS = "state.safetensors", "previous.safetensors"
 # files of version 1 have no version field, and their checksum covers only the parameters
 VERSION = 2
-# the schedule may be extended if past learning rates stay the same: the rates are compared instead
-NOT_IN_FINGERPRINT = {"epoch_num", "n_epochs", "n_epochs_decay"}
 
 
 @dataclass
@@ -62,20 +60,6 @@ class UnusableStateError(Exception):
     def __init__(self, reason: str, differs: dict[str, dict[str, object]] | None = None):
         super().__init__(reason)
         self.differs = differs or {}
-
-
-def fingerprint(settings: TrainSettings, files: list[Path], held_out: list[Path], workers: int) -> dict[str, object]:
-    """What must match for a state to be resumed: settings that affect a step, data, and number of workers."""
-    data = {"data": _digest(files), "held_out": _digest(held_out), "device_num": workers}
-    return settings.model_dump(exclude=NOT_IN_FINGERPRINT) | data
-
-
-def _digest(files: list[Path]) -> str:
-    data = hashlib.sha256()
-    for file in files:
-        with open(file, "rb") as records:
-            data.update(hashlib.file_digest(records, "sha256").digest())
-    return data.hexdigest()
 
 
 def save_state(folder: Path, parameters: dict[str, ms.Parameter], position: Position, fingerprint: dict) -> None:
@@ -224,14 +208,7 @@ def _read_header(path: Path) -> _Header:
 
 def _check_training(header: _Header, settings: TrainSettings, fingerprint: dict) -> None:
     """Check that a state belongs to the training with these settings and data, up to epoch_num."""
-    # settings that an older version did not write had their default values
-    assumed = {name: field.default for name, field in TrainSettings.model_fields.items()}
-    found = {name: assumed.get(name, value) for name, value in fingerprint.items()} | header.fingerprint
-    differs = {
-        name: {"was": found[name], "is": fingerprint.get(name)}
-        for name in sorted(found)
-        if found[name] != fingerprint.get(name)
-    }
+    differs = differences(header.fingerprint, fingerprint)
     if differs:
         changes = ", ".join(f"{name} was {value['was']}, is {value['is']}" for name, value in differs.items())
         raise UnusableStateError(f"of another training ({changes})", differs)

@@ -18,9 +18,10 @@ from safetensors.numpy import save_file
 from pix2pix.config.settings import TrainSettings, WhereSettings
 from pix2pix.distributed.nodes import EXTRA_SECONDS
 from pix2pix.system.errors import InputError
+from pix2pix.training.fingerprint import fingerprint_of
 from pix2pix.training.history import LOSS_COLUMNS
 from pix2pix.training.schedule import learning_rate
-from pix2pix.training.state import NEWEST, PREVIOUS, Position, UnusableStateError, fingerprint, resume, save_state
+from pix2pix.training.state import NEWEST, PREVIOUS, Position, UnusableStateError, resume, save_state
 from pix2pix.training.step import Trainer
 
 SETTINGS = TrainSettings(**{name: value for name, value in TINY_RUN.items() if name in TrainSettings.model_fields})
@@ -45,7 +46,7 @@ def parameters() -> dict[str, ms.Parameter]:
 def own_fingerprint(tmp_path_factory) -> dict:
     records = tmp_path_factory.mktemp("records") / "train.mindrecord"
     records.write_text("pairs")
-    return fingerprint(SETTINGS, [records], [], 1)
+    return fingerprint_of(SETTINGS, [records], [], 1)
 
 
 @pytest.fixture
@@ -174,7 +175,7 @@ def test_values_that_are_not_finite_are_not_saved(folder, own_fingerprint, value
 def test_other_held_out_data_is_another_training(tmp_path):
     for name in ("train", "val"):
         (tmp_path / name).write_text(name)
-    found = [fingerprint(SETTINGS, [tmp_path / "train"], [tmp_path / held], 1) for held in ("train", "val")]
+    found = [fingerprint_of(SETTINGS, [tmp_path / "train"], [tmp_path / held], 1) for held in ("train", "val")]
     assert [name for name in found[0] if found[0][name] != found[1][name]] == ["held_out"]
 
 
