@@ -82,7 +82,7 @@ def drawer(*names: object) -> np.random.RandomState:
 def images(seed: int, step: int, name: str, channels: int, case: dict) -> np.ndarray:
     """The input (`name` x) or target (y) of a step: (batch_size, channels, S, S), float32 in [-1, 1]."""
     size = case["train_pic_size"]
-    drawn = drawer(seed, "images", step, name).uniform(-1, 1, (case["batch_size"], channels, size, size))
+    drawn = drawer(seed, "pictures", step, name).uniform(-1, 1, (case["batch_size"], channels, size, size))
     return drawn.astype(np.float32)
 
 
