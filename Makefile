@@ -15,8 +15,7 @@ check: lint
 
 # all tests except those on a cluster
 test: check
-	pytest --numprocesses $(CORES) --dist worksteal --durations 10 tests/model tests/workflow
-	pytest --durations 5 tests/distributed
+	pytest --numprocesses $(CORES) --dist loadfile --durations 10 tests/distributed tests/workflow tests/model
 
 # starts a Slurm cluster on this machine; needs root on Debian, and installs Debian's Slurm
 test-slurm: .venv/installed
