@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
     "TEST_SLURM" not in os.environ, reason="`make test-slurm` starts a Slurm cluster for it"
 )
 
-CLUSTER = ROOT / "tests" / "slurm" / "cluster.sh"
+CLUSTER = ROOT / "tests" / "cluster" / "cluster.sh"
 STARTED: list[subprocess.Popen] = []
 CPU = "'--device_target CPU --device_num 1'"
 

@@ -80,9 +80,6 @@ def rows(work: Path) -> int:
 KILLED_WHEN = {
     "in the first epoch": lambda work: (work / STATE).exists(),
     "in the middle of the second": lambda work: rows(work) >= 1,
-    "while a state is written": lambda work: (
-        rows(work) >= 1 and any((work / STATE).parent.glob(".state.safetensors.*.part"))
-    ),
 }
 
 

@@ -47,27 +47,6 @@ def test_nothing_to_do_after_a_complete_run(finished):
     assert planned(work, "--configfile", str(config)) == {}
 
 
-@pytest.mark.parametrize(
-    ("change", "reruns"),
-    [
-        # only the requested run is affected, by one of its own parameters
-        (
-            "runs={squares: {lr: 0.1}}",
-            {"train": 1, "predict": 1, "evaluate": 1, "describe": 1, "summarize": 1, "all": 1},
-        ),
-        ("val_pic_size=64", {"predict": 2, "evaluate": 2, "describe": 2, "summarize": 1, "all": 1}),
-        ("comparisons={both: [squares]}", {"summarize": 1, "all": 1}),
-        ("device_target=GPU", {}),
-        ("device_num=2", {}),
-        ("save_minutes=1", {}),
-        ("mirrors=['http://localhost:1/{dataset}.tar.gz']", {}),
-    ],
-)
-def test_change_reruns_only_what_it_affects(finished, change, reruns):
-    work, config = finished
-    assert planned(work, "--configfile", str(config), "--config", change) == reruns
-
-
 def test_touched_program_triggers_no_rerun(finished):
     work, config = finished
     for program in (ROOT / "scripts").glob("*.py"):
