@@ -15,9 +15,11 @@ from pix2pix.system.errors import InputError
 # the name of a run is a target, like these
 RULE_NAMES = {"all", "benchmarks", "draw_demo", "download", "download_weights", "extract", "mindrecord", "train"}
 RULE_NAMES |= {"keep_best", "predict", "evaluate", "measure_fidelity", "describe", "summarize"}
+# a run has its weights in data/weights/{run}/, and data/weights/fidelity/ is for the Inception network
+RESERVED = RULE_NAMES | {"fidelity"}
 
 try:
-    CONFIG, RUNS, NOTES = read_config(config, RULE_NAMES)
+    CONFIG, RUNS, NOTES = read_config(config, RESERVED)
     # a cluster node that runs a single job may not have access to all of them
     if workflow.is_main_process:
         check_paths(CONFIG)

@@ -153,7 +153,7 @@ def read_config(config: dict[str, Any], reserved: Collection[str] = ()) -> tuple
     except ValidationError as error:
         raise InputError("\n".join(_explain(e, ()) for e in error.errors())) from None
     for name in set(reserved) & settings.runs.keys():
-        raise InputError(f"config: runs.{name}: is the name of a rule; choose another")
+        raise InputError(f"config: runs.{name}: is a reserved name; choose another")
     named = {"all": settings.all} | {f"comparisons.{title}": runs for title, runs in settings.comparisons.items()}
     for key, names in named.items():
         for name in names:

@@ -95,8 +95,12 @@ def test_all_six_benchmarks_are_planned(tmp_path):
             "error: config: runs.mine.dataset: no dataset is named 'facade'; did you mean 'facades'?",
         ),
         (
+            ("--config", "runs={fidelity: {dataset: maps}}"),
+            "error: config: runs.fidelity: is a reserved name; choose another",
+        ),
+        (
             ("--config", "runs={train: {dataset: maps}}"),
-            "error: config: runs.train: is the name of a rule; choose another",
+            "error: config: runs.train: is a reserved name; choose another",
         ),
     ],
 )
