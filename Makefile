@@ -33,6 +33,12 @@ lint: .venv/installed
 	snakemake --lint
 	mypy
 
+.venv/installed: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
 # files generated from the settings: the schema and docs/parameters.md
 reference: .venv/installed
 	python -m pix2pix.config.documentation
