@@ -2,11 +2,13 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 
+import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, copy_checkout
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # import names that differ from the names of their distributions
@@ -44,3 +46,11 @@ def test_every_package_that_is_imported_is_declared():
                 for module in {module.split(".")[0] for module in modules} - set(sys.stdlib_module_names):
                     distribution = DISTRIBUTIONS.get(module, module.replace("_", "-"))
                     assert distribution in declared, f"{path}: {module}"
+
+
+@pytest.mark.parametrize("target", ["demo", "check", "test"])
+def test_make_sets_up_a_fresh_checkout(tmp_path, target):
+    checkout = copy_checkout(tmp_path / "fresh")
+    done = subprocess.run(["make", "--dry-run", target], cwd=checkout, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--require-hashes --requirement requirements.txt" in done.stdout
