@@ -22,6 +22,9 @@ report: "workflow/report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/data_functions.smk"
+include: "rules/train_functions.smk"
+include: "rules/evaluate_functions.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"

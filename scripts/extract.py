@@ -8,8 +8,7 @@ from typing import get_args
 from pydantic import Field
 
 from pix2pix.config.flags import add_flags, read_flags
-from pix2pix.config.settings import Strict
-from pix2pix.config.values import Positive, Split
+from pix2pix.config.values import Positive, Split, Strict
 from pix2pix.data.extract import extract
 from pix2pix.system.errors import InputError
 from pix2pix.system.program import run

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from pix2pix.config.runs import Config
-from pix2pix.config.settings import DatasetSettings, GeneratorSettings, PredictSettings, TrainSettings, WhereSettings
+from pix2pix.config.datasets import DatasetSettings
+from pix2pix.config.entries import Config
+from pix2pix.config.settings import GeneratorSettings, PredictSettings, TrainSettings, WhereSettings
 from pix2pix.system.files import replacing
 
 SCHEMA = Path("workflow/schemas/config.schema.json")

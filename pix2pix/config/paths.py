@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pix2pix.config.runs import Config
+from pix2pix.config.entries import Config
 from pix2pix.system.errors import InputError
 
 

@@ -1,29 +1,20 @@
-"""The whole of config.yaml: datasets, runs, and the precedence of parameters."""
+"""Runs, resolved: the precedence of parameters, seeds, and the weights to download."""
 
-import difflib
 import hashlib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
-from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
-from pix2pix.config.settings import (
-    DatasetSettings,
-    FidelitySettings,
-    PredictSettings,
-    Strict,
-    TrainSettings,
-    WhereSettings,
-)
-from pix2pix.config.values import Addresses, Checkpoint, Name, Names, Seeds, Sha256, is_address
+from pix2pix.config.datasets import DatasetSettings
+from pix2pix.config.entries import Config, explain, nearest, set_in
+from pix2pix.config.settings import FidelitySettings, PredictSettings, TrainSettings, WhereSettings
 from pix2pix.system.errors import InputError
 
-STAGES = (TrainSettings, PredictSettings, WhereSettings)
 Stage = TypeVar("Stage", TrainSettings, PredictSettings, WhereSettings)
 LONGEST_NAME = 100  # characters in the name of a downloaded weights file
 # run parameters that a dataset may set
@@ -34,76 +25,6 @@ OF_TRAINING = {*TrainSettings.model_fields, *WhereSettings.model_fields} - {
     "device_target",
 }
 BENCHMARKS = ("facades", "cityscapes", "maps", "night2day", "edges2shoes", "edges2handbags")
-
-
-def _optional_fields() -> dict[str, Any]:
-    fields = {name: field for stage in STAGES for name, field in stage.model_fields.items()}
-    return {
-        name: (
-            Annotated[(field.annotation, *field.metadata, Field())] | None,
-            Field(None, description=field.description),
-        )
-        for name, field in fields.items()
-    }
-
-
-if TYPE_CHECKING:
-
-    class Overrides(Strict):
-        """Every parameter of a run; None if not given."""
-
-        seed: int | None = None
-
-else:
-    Overrides = create_model("Overrides", __base__=Strict, **_optional_fields())
-
-
-class RunSettings(Overrides):
-    """An entry under `runs:`: the dataset's name and the parameters that differ from the defaults."""
-
-    dataset: Name | None = Field(None, description="a name under datasets; null: the dataset with the run's name")
-    ckpt: Checkpoint = Field(
-        None,
-        description="a generator checkpoint to predict with, without training: a path, an address "
-        "(http://, https://, file://), or a list of addresses tried in order",
-    )
-    ckpt_sha256: Sha256 | None = Field(
-        None,
-        description="checksum of a ckpt given by address; null: the checksum of the first download is recorded "
-        "and later downloads are compared with it",
-    )
-
-    @model_validator(mode="after")
-    def _one_checkpoint(self) -> "RunSettings":
-        if self.ckpt_sha256 and not self.addresses:
-            raise ValueError("ckpt_sha256: needs a ckpt that is an address")
-        return self
-
-    @property
-    def path(self) -> str | None:
-        """The checkpoint's path; None if it is an address, or trained here."""
-        return self.ckpt if isinstance(self.ckpt, str) and not self.addresses else None
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """The checkpoint's addresses; empty if it is a path, or trained here."""
-        given = [self.ckpt] if isinstance(self.ckpt, str) else self.ckpt or []
-        return tuple(given) if all(map(is_address, given)) else ()
-
-
-class Config(Overrides):
-    """The whole of config.yaml. A parameter at the top level overrides that of every run."""
-
-    all: Names = Field(["demo"], description="the runs that `snakemake` produces without a target")
-    mirrors: Addresses = Field([], description="addresses of archives, unless a dataset has its own mirrors")
-    datasets: dict[Name, DatasetSettings] = Field({}, description="paired images, by name")
-    defaults: Overrides = Field(default_factory=Overrides, description="default parameters of all runs")
-    runs: dict[Name, RunSettings] = Field({}, description="runs, by name")
-    seeds: Seeds = Field([], description="train each run once per seed, as RUN_seed0, RUN_seed1, ...")
-    comparisons: dict[Annotated[str, Field(min_length=1)], Names] = Field(
-        {}, description="runs that the summary compares with one another, by title"
-    )
-    fidelity: FidelitySettings = Field(default_factory=FidelitySettings, description="FID and KID")
 
 
 @dataclass(frozen=True)
@@ -151,14 +72,14 @@ def read_config(config: dict[str, Any], reserved: Collection[str] = ()) -> tuple
     try:
         settings = Config.model_validate(config)
     except ValidationError as error:
-        raise InputError("\n".join(_explain(e, ()) for e in error.errors())) from None
+        raise InputError("\n".join(explain(e, ()) for e in error.errors())) from None
     for name in set(reserved) & settings.runs.keys():
         raise InputError(f"config: runs.{name}: is a reserved name; choose another")
     named = {"all": settings.all} | {f"comparisons.{title}": runs for title, runs in settings.comparisons.items()}
     for key, names in named.items():
         for name in names:
             if name not in settings.runs:
-                raise InputError(f"config: {key}: no run is named {name!r}{_nearest(name, settings.runs)}")
+                raise InputError(f"config: {key}: no run is named {name!r}{nearest(name, settings.runs)}")
     if settings.seeds and settings.seed is not None:
         raise InputError("config: seeds: cannot be combined with seed at the top level: keep one")
     runs: dict[str, Run] = {}
@@ -166,7 +87,7 @@ def read_config(config: dict[str, Any], reserved: Collection[str] = ()) -> tuple
     for name in settings.runs:
         _resolve(settings, name, {})
         try:
-            seeded = _seeded(_resolve(settings, name, _set(settings)), settings.seeds)
+            seeded = _seeded(_resolve(settings, name, set_in(settings)), settings.seeds)
         except InputError as error:
             left_out.append(f"{error} (this run is skipped)")
             continue
@@ -184,13 +105,13 @@ def read_config(config: dict[str, Any], reserved: Collection[str] = ()) -> tuple
 def _without_effect(config: Config) -> list[str]:
     """Return a note for each setting without effect."""
     notes = []
-    for key in sorted(OF_DATASET & _set(config.defaults).keys()):
+    for key in sorted(OF_DATASET & set_in(config.defaults).keys()):
         value = getattr(config.defaults, key)
         written = {name: getattr(each, key) for name, each in config.datasets.items() if key in each.model_fields_set}
         if own := [name for name, of_dataset in written.items() if of_dataset != value]:
             notes.append(f"config: defaults.{key}: {value} has no effect on datasets with their own: {', '.join(own)}")
     for name, run in config.runs.items():
-        if run.ckpt and (idle := sorted(OF_TRAINING & _set(run).keys())):
+        if run.ckpt and (idle := sorted(OF_TRAINING & set_in(run).keys())):
             notes.append(f"config: runs.{name}: no effect: {', '.join(idle)}: with a ckpt nothing is trained")
     for title, names in config.comparisons.items():
         missing = [name for name in names if name not in config.all]
@@ -203,18 +124,18 @@ def _resolve(config: Config, name: str, top_level: dict[str, Any]) -> Run:
     entry = config.runs[name]
     dataset_name = entry.dataset or name
     if dataset_name not in config.datasets:
-        near = _nearest(dataset_name, config.datasets)
+        near = nearest(dataset_name, config.datasets)
         raise InputError(f"config: runs.{name}.dataset: no dataset is named {dataset_name!r}{near}")
     dataset = config.datasets[dataset_name]
     built_in = {key: DatasetSettings.model_fields[key].default for key in OF_DATASET}
     of_dataset = {key: getattr(dataset, key) for key in OF_DATASET & dataset.model_fields_set}
-    values = built_in | _set(config.defaults) | of_dataset | _set(entry) | top_level
+    values = built_in | set_in(config.defaults) | of_dataset | set_in(entry) | top_level
     values.setdefault("target_palette", dataset.palettes.get("right" if values["direction"] == "AtoB" else "left"))
     try:
         train, predict = _part(TrainSettings, values), _part(PredictSettings, values)
         where = _part(WhereSettings, values)
     except ValidationError as error:
-        raise InputError("\n".join(_explain(e, ("runs", name)) for e in error.errors())) from None
+        raise InputError("\n".join(explain(e, ("runs", name)) for e in error.errors())) from None
     if predict.predict_split not in dataset.splits:
         raise InputError(
             f"config: runs.{name}.predict_split: dataset {dataset_name} has no split {predict.predict_split!r}; "
@@ -264,37 +185,3 @@ def _download(owner: str, addresses: tuple[str, ...], sha256: str | None, ending
     if not stem or stem != published:
         stem = f"{stem}-{hashlib.sha256(published.encode()).hexdigest()[:8]}".lstrip("-")
     return Download(f"data/weights/{owner}/{stem}{ending}", addresses, sha256)
-
-
-def _set(model: BaseModel) -> dict[str, Any]:
-    return {k: v for k in Overrides.model_fields if (v := getattr(model, k)) is not None}
-
-
-def _explain(error: ErrorDetails, prefix: tuple[str, ...]) -> str:
-    where = (*prefix, *(str(part) for part in error["loc"] if part != "[key]"))
-    key = ".".join(where)
-    if error["type"] == "extra_forbidden":
-        return f"config: {key}: unknown key{_nearest(where[-1], _keys_at(where))}"
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "value_error":
-        return f"config: {key}: {message}" if key else f"config: {message}"
-    return f"config: {key}: {error['input']!r} is not allowed: {message[0].lower()}{message[1:]}"
-
-
-def _keys_at(where: tuple[str, ...]) -> list[str]:
-    """The valid keys at the place of an unknown key."""
-    model: type[BaseModel] = Config
-    if where[0] == "datasets":
-        model = DatasetSettings
-    elif where[0] == "runs":
-        model = RunSettings
-    elif where[0] == "defaults":
-        model = Overrides
-    elif where[0] == "fidelity":
-        model = FidelitySettings
-    return list(model.model_fields)
-
-
-def _nearest(word: str, words: Any) -> str:
-    near = difflib.get_close_matches(word, list(words), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(words)}"

@@ -1,34 +1,25 @@
-"""All settings, with their defaults, ranges and descriptions, as strict models.
+"""Settings of runs, with their defaults, ranges and descriptions, as strict models.
 
 The models are the source of the JSON schema in workflow/schemas/, the programs' flags and the error
 messages for config.yaml. A run's settings are split by stage, so that a change reruns only the
 stages it affects.
 """
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, StringConstraints, model_validator
 
 from pix2pix.config.values import (
     Addresses,
     Channels,
     Direction,
     NotNegative,
-    Pairs,
     Palette,
-    PathName,
     Positive,
     Seed,
     Sha256,
     Split,
+    Strict,
 )
 
 TARGET_PALETTE = (
@@ -36,69 +27,6 @@ TARGET_PALETTE = (
     "null: taken from the dataset's palettes"
 )
 SSIM_WINDOW = 11  # pixels
-
-
-def _types_in(annotation: object) -> set[object]:
-    """The types in an annotation: for `dict[str, int | None]` these are str, int and NoneType."""
-    return {annotation}.union(*map(_types_in, get_args(annotation))) if not isinstance(annotation, str) else set()
-
-
-class Strict(BaseModel):
-    """A model that rejects unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_bool_for_a_number(cls, value: object, info: ValidationInfo) -> object:
-        # a Python bool is an int
-        types = _types_in(cls.model_fields[info.field_name or ""].annotation)
-        values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
-        for each in values:
-            if isinstance(each, bool) and types & {int, float} and bool not in types:
-                raise ValueError(f"must be a number, not {str(each).lower()}")
-        return value
-
-
-class DatasetSettings(Strict):
-    """The source of paired images and how to read them."""
-
-    mirrors: Addresses | None = Field(
-        None,
-        description="addresses of the archive, http(s):// or file://, tried in order; {dataset} is replaced by the "
-        "name; an address without a .tar file name is a folder with {dataset}.tar.gz; null: the top-level mirrors",
-    )
-    folder: PathName | None = Field(None, description="a folder on disk with train/ and val/, instead of an archive")
-    drawn: bool = Field(False, description="drawn by the built-in program, instead of an archive (the demo)")
-    sha256: Sha256 | None = Field(
-        None,
-        description="checksum of the archive; null: the checksum of the first download is recorded and later "
-        "downloads are compared with it",
-    )
-    splits: dict[Split, Pairs | None] = Field(
-        {"train": None, "val": None},
-        description="the splits and the number of pairs in each; null: at least one",
-    )
-    left: str = Field("A", description="content of the left half (A)")
-    right: str = Field("B", description="content of the right half (B)")
-    palettes: dict[Literal["left", "right"], Palette] = Field(
-        {}, description="the halves that are label maps, each with the palette of its classes"
-    )
-    direction: Direction = Field("AtoB", description="the input half: left for AtoB, right for BtoA")
-    jitter: bool = Field(True, description="in training, resize to load_size and take a random crop of train_pic_size")
-    flip: bool = Field(True, description="in training, flip pairs horizontally with probability 0.5")
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "DatasetSettings":
-        if sum([self.mirrors is not None, self.folder is not None, self.drawn]) > 1:
-            raise ValueError("mirrors, folder and drawn are mutually exclusive: keep one")
-        if "train" not in self.splits or "val" not in self.splits:
-            raise ValueError("splits needs both train and val")
-        if self.drawn and (self.splits.keys() != {"train", "val"} or None in self.splits.values()):
-            raise ValueError("drawn needs exactly the splits train and val, each with its number of pairs")
-        if self.folder is not None and self.sha256 is not None:
-            raise ValueError("sha256 applies to an archive, not to a folder: remove it")
-        return self
 
 
 class GeneratorSettings(Strict):

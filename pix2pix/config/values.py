@@ -1,8 +1,17 @@
-"""Validated types of the settings' values."""
+"""Validated types of the settings' values, and the base of all models of settings."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 ADDRESS = ("http://", "https://", "file://")
 # in a split; the largest published split has 138,567, and a file of records has at most 20,000
@@ -66,3 +75,25 @@ Positive = Annotated[int, Field(ge=1)]
 Pairs = Annotated[int, Field(ge=1, le=MOST_PAIRS)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Channels = Annotated[int, AfterValidator(_grey_or_rgb)]
+
+
+def _types_in(annotation: object) -> set[object]:
+    """The types in an annotation: for `dict[str, int | None]` these are str, int and NoneType."""
+    return {annotation}.union(*map(_types_in, get_args(annotation))) if not isinstance(annotation, str) else set()
+
+
+class Strict(BaseModel):
+    """A model that rejects unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_bool_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        # a Python bool is an int
+        types = _types_in(cls.model_fields[info.field_name or ""].annotation)
+        values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        for each in values:
+            if isinstance(each, bool) and types & {int, float} and bool not in types:
+                raise ValueError(f"must be a number, not {str(each).lower()}")
+        return value

@@ -17,8 +17,7 @@ from pydantic import Field
 from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
-from pix2pix.config.settings import Strict
-from pix2pix.config.values import NotNegative
+from pix2pix.config.values import NotNegative, Strict
 from pix2pix.data.transfer import FailedError, copy, discard, download, part, received_bytes
 from pix2pix.system.checksum import Expected, difference, expected_of, keep, sha256_of, verify
 from pix2pix.system.disk import disk_space, megabytes

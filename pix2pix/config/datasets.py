@@ -1,0 +1,48 @@
+"""Settings of a dataset: where its paired images come from and how they are read."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from pix2pix.config.values import Addresses, Direction, Pairs, Palette, PathName, Sha256, Split, Strict
+
+
+class DatasetSettings(Strict):
+    """The source of paired images and how to read them."""
+
+    mirrors: Addresses | None = Field(
+        None,
+        description="addresses of the archive, http(s):// or file://, tried in order; {dataset} is replaced by the "
+        "name; an address without a .tar file name is a folder with {dataset}.tar.gz; null: the top-level mirrors",
+    )
+    folder: PathName | None = Field(None, description="a folder on disk with train/ and val/, instead of an archive")
+    drawn: bool = Field(False, description="drawn by the built-in program, instead of an archive (the demo)")
+    sha256: Sha256 | None = Field(
+        None,
+        description="checksum of the archive; null: the checksum of the first download is recorded and later "
+        "downloads are compared with it",
+    )
+    splits: dict[Split, Pairs | None] = Field(
+        {"train": None, "val": None},
+        description="the splits and the number of pairs in each; null: at least one",
+    )
+    left: str = Field("A", description="content of the left half (A)")
+    right: str = Field("B", description="content of the right half (B)")
+    palettes: dict[Literal["left", "right"], Palette] = Field(
+        {}, description="the halves that are label maps, each with the palette of its classes"
+    )
+    direction: Direction = Field("AtoB", description="the input half: left for AtoB, right for BtoA")
+    jitter: bool = Field(True, description="in training, resize to load_size and take a random crop of train_pic_size")
+    flip: bool = Field(True, description="in training, flip pairs horizontally with probability 0.5")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "DatasetSettings":
+        if sum([self.mirrors is not None, self.folder is not None, self.drawn]) > 1:
+            raise ValueError("mirrors, folder and drawn are mutually exclusive: keep one")
+        if "train" not in self.splits or "val" not in self.splits:
+            raise ValueError("splits needs both train and val")
+        if self.drawn and (self.splits.keys() != {"train", "val"} or None in self.splits.values()):
+            raise ValueError("drawn needs exactly the splits train and val, each with its number of pairs")
+        if self.folder is not None and self.sha256 is not None:
+            raise ValueError("sha256 applies to an archive, not to a folder: remove it")
+        return self

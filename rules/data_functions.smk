@@ -1,0 +1,54 @@
+def shards(dataset, split):
+    """The MindRecord files of a split: one, or several if it is large."""
+    pairs = CONFIG.datasets[dataset].splits[split] or 0
+    number = -(-pairs // PAIRS_IN_A_SHARD)
+    if number <= 1:
+        return [f"data/{dataset}/{split}.mindrecord"]
+    return [f"data/{dataset}/{split}-{shard}-of-{number}.mindrecord" for shard in range(1, number + 1)]
+
+
+def mirror_flags(wildcards):
+    mirrors = CONFIG.datasets[wildcards.dataset].mirrors or CONFIG.mirrors
+    return shlex.join(f"--mirror={mirror}" for mirror in mirrors)
+
+
+def checksum_flag(wildcards):
+    sha256 = CONFIG.datasets[wildcards.dataset].sha256
+    return f"--sha256 {sha256}" if sha256 else ""
+
+
+def weights_flags(wildcards):
+    download = WEIGHTS[f"data/weights/{wildcards.file}"]
+    flags = [f"--address={address}" for address in download.addresses]
+    return shlex.join(flags + ([f"--sha256={download.sha256}"] if download.sha256 else []))
+
+
+def drawn_flags(wildcards):
+    splits = CONFIG.datasets[wildcards.dataset].splits
+    return " ".join(f"--{split} {pairs}" for split, pairs in splits.items())
+
+
+def split_flags(wildcards):
+    splits = CONFIG.datasets[wildcards.dataset].splits
+    return " ".join(split if pairs is None else f"{split}={pairs}" for split, pairs in splits.items())
+
+
+def images_source(wildcards):
+    """The archive; changes in a folder are detected by its listing, a param, since its time does not show them."""
+    return [] if CONFIG.datasets[wildcards.dataset].folder else f"data/{wildcards.dataset}.tar.gz"
+
+
+def images_listing(wildcards):
+    dataset = CONFIG.datasets[wildcards.dataset]
+    return listing_of(dataset.folder, tuple(dataset.splits)) if dataset.folder else None
+
+
+def source_argument(wildcards):
+    source = CONFIG.datasets[wildcards.dataset].folder or f"data/{wildcards.dataset}.tar.gz"
+    # a path that starts with a dash would be parsed as a flag
+    return shlex.quote(f"./{source}" if source.startswith("-") else source)
+
+
+def shard_flags(wildcards):
+    split, *shard = wildcards.part.replace("-of", "").split("-")
+    return f"--split {split}" + (f" --shard {shard[0]} --shards {shard[1]}" if shard else "")

@@ -1,0 +1,45 @@
+def predict_records(wildcards):
+    run = RUNS[wildcards.run]
+    return shards(run.dataset, run.predict.predict_split)
+
+
+def checkpoint_of(wildcards):
+    """The generator that a run predicts with: trained here, published, or supplied by the user."""
+    run = RUNS[wildcards.run]
+    return run.ckpt or f"results/{run.name}/ckpt/Generator_{run.train.epoch_num}.ckpt"
+
+
+def predict_flags(wildcards):
+    return shlex.join(as_flags(RUNS[wildcards.run].predict))
+
+
+def evaluate_flags(wildcards):
+    run = RUNS[wildcards.run]
+    return shlex.join(["--run", run.name, "--group", run.group, "--dataset", run.dataset])
+
+
+def describe_flags(wildcards):
+    run = RUNS[wildcards.run]
+    settings = run.predict if run.ckpt else {**dict(run.train), **dict(run.predict)}.items()
+    flags = ["--trained"] * (run.ckpt is None) + ["--fidelity"] * CONFIG.fidelity.enabled
+    return shlex.join([*flags, "--settings", *(f"{name}={value}" for name, value in settings)])
+
+
+def summarize_flags(wildcards):
+    groups = SUMMARIES[wildcards.summary]
+    flags = [f"results/{run}" for run in members(groups)] + ["--fidelity"] * CONFIG.fidelity.enabled
+    for title, names in CONFIG.comparisons.items():
+        if set(names) <= set(groups):
+            flags.append(f"--compare={title}={','.join(names)}")
+    return shlex.join(flags)
+
+
+def predict_target(wildcards):
+    """The run's device; on a cluster the CPU, since devices are requested only for training."""
+    at_home = workflow.local_exec and not workflow.remote_exec
+    return RUNS[wildcards.run].where.device_target if at_home else "CPU"
+
+
+def predict_device(wildcards):
+    """Like train_device: prediction on a device waits for training on it."""
+    return int(predict_target(wildcards) != "CPU")

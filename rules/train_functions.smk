@@ -1,0 +1,62 @@
+def train_records(wildcards):
+    return shards(RUNS[wildcards.run].dataset, "train")
+
+
+def held_out_records(wildcards):
+    """The records that training evaluates on, if it does."""
+    run = RUNS[wildcards.run]
+    return shards(run.dataset, "val") if run.train.eval_epoch_freq else []
+
+
+def train_flags(wildcards):
+    train = RUNS[wildcards.run].train
+    flags = as_flags(train.model_copy(update={"epoch_num": int(wildcards.epoch)}))
+    return shlex.join([*flags, *["--held_out"] * (train.eval_epoch_freq > 0), *held_out_records(wildcards)])
+
+
+def where_flags(wildcards):
+    """Devices and execution; a resource, so that a change does not trigger a rerun."""
+    return shlex.join(as_flags(RUNS[wildcards.run].where))
+
+
+def workers_on_a_node(wildcards):
+    where = RUNS[wildcards.run].where
+    return where.device_num // where.nodes
+
+
+def train_threads(wildcards):
+    """Threads per node: two for a single worker, otherwise one per worker."""
+    return max(2, workers_on_a_node(wildcards))
+
+
+def train_memory(wildcards):
+    return 6000 * workers_on_a_node(wildcards)
+
+
+def train_gpu(wildcards):
+    """Number of GPUs of a job on a single node."""
+    where = RUNS[wildcards.run].where
+    return where.device_num if where.device_target == "GPU" and where.nodes == 1 else 0
+
+
+def train_device(wildcards):
+    """Whether a training occupies the devices of a machine; the default profile allows one such job at a time."""
+    return int(RUNS[wildcards.run].where.device_target != "CPU")
+
+
+def train_gres(wildcards):
+    """Generic resources per node for Slurm: NPUs, or GPUs on several nodes; None: nothing is requested."""
+    where = RUNS[wildcards.run].where
+    if where.device_target == "Ascend":
+        return f"npu:{workers_on_a_node(wildcards)}"
+    return f"gpu:{workers_on_a_node(wildcards)}" if where.device_target == "GPU" and where.nodes > 1 else None
+
+
+def train_nodes(wildcards):
+    """Number of nodes of a job, and of tasks: one per node, which starts the workers of that node."""
+    return RUNS[wildcards.run].where.nodes
+
+
+def train_mpi(wildcards):
+    """With several tasks, the job itself starts them."""
+    return "srun" if train_nodes(wildcards) > 1 else None
