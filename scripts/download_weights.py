@@ -3,7 +3,7 @@
 import argparse
 
 from pix2pix.config.flags import add_flags, read_flags
-from pix2pix.data.download import Patience, fetch
+from pix2pix.download.fetching import Patience, fetch
 from pix2pix.system.program import run
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from conftest import script
 
-from pix2pix.data.download import Patience
+from pix2pix.download.fetching import Patience
 
 
 def archive_of(size: int) -> bytes:

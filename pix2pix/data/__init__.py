@@ -1,6 +1,6 @@
 """Data pipeline: from an archive or a folder to batches.
 
-In: addresses, archives, folders of A|B images.
-Out: verified archives and images, MindRecord files, arrays for training and prediction.
+In: archives, folders of A|B images.
+Out: checked images, MindRecord files, arrays for training and prediction.
 May import: system, config.
 """

@@ -11,7 +11,7 @@ from conftest import script
 from disks import small_disk
 from downloads import CONTENT, OTHER, QUICK, QUICK_FLAGS, Server, failed_download, is_whole, serving, status, whole
 
-from pix2pix.data.download import Patience, archive_addresses, fetch
+from pix2pix.download.fetching import Patience, archive_addresses, fetch
 from pix2pix.system.checksum import sha256_of
 from pix2pix.system.errors import InputError
 

@@ -11,6 +11,7 @@ PACKAGES = {
     "system": (),
     "config": ("system",),
     "data": ("system", "config"),
+    "download": ("system", "config"),
     "demo": ("system",),
     "model": ("system", "config"),
     "distributed": ("system", "config"),

@@ -28,7 +28,7 @@ from downloads import (
     whole,
 )
 
-from pix2pix.data.download import Patience, fetch
+from pix2pix.download.fetching import Patience, fetch
 from pix2pix.system.checksum import sha256_of
 from pix2pix.system.errors import InputError
 

@@ -1,7 +1,7 @@
 """Robust downloads: several mirrors, retries with increasing pauses, resumption, verification.
 
 `OUTPUT` is written atomically, after verification. Until then, partial data is kept next to it
-(pix2pix/data/transfer.py), so that a later call resumes the download.
+(pix2pix/download/transfer.py), so that a later call resumes the download.
 """
 
 import os
@@ -18,7 +18,7 @@ from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
 from pix2pix.config.values import NotNegative, Strict
-from pix2pix.data.transfer import FailedError, copy, discard, download, part, received_bytes
+from pix2pix.download.transfer import FailedError, copy, discard, download, part, received_bytes
 from pix2pix.system.checksum import Expected, difference, expected_of, keep, sha256_of, verify
 from pix2pix.system.disk import disk_space, megabytes
 from pix2pix.system.errors import InputError
