@@ -69,6 +69,16 @@ def scores_of(runs):
     return expand("results/{run}/{scores}.json", run=runs, scores=["metrics"] + ["fidelity"] * CONFIG.fidelity.enabled)
 
 
+def at_home():
+    """Whether this process runs its jobs on this machine, and is not itself the job of a cluster."""
+    return workflow.local_exec and not workflow.remote_exec
+
+
+def all_cores(wildcards, on_cluster=2):
+    """All of --cores; on a cluster, where a job does not know the size of the nodes, a fixed number."""
+    return workflow.cores if at_home() else on_cluster
+
+
 def everything_of(groups):
     """An input function, so that the error about skipped runs appears only if these groups are requested."""
 

@@ -85,7 +85,7 @@ rule extract:
         "logs/extract/{dataset}.tsv"
     conda:
         f"{ENVS}/pix2pix.yaml"
-    threads: 2
+    threads: all_cores
     resources:
         mem_mb=1000,
         runtime=240,
@@ -119,4 +119,6 @@ rule mindrecord:
     params:
         part=shard_flags,
     shell:
-        f"{SCRIPTS}/mindrecord.py " "{input:q} {output.records:q} {params.part} " f"{LOG_TO} {{log:q}}"
+        f"{SCRIPTS}/mindrecord.py "
+        "{input:q} {output.records:q} {params.part} --threads {threads} "
+        f"{LOG_TO} {{log:q}}"

@@ -19,7 +19,7 @@ rule predict:
         run=one_of(RUNS),
     conda:
         f"{ENVS}/pix2pix.yaml"
-    threads: 2
+    threads: all_cores
     resources:
         mem_mb=4000,
         runtime=60,
@@ -30,7 +30,7 @@ rule predict:
     shell:
         f"{SCRIPTS}/predict.py "
         "{input.records:q} --ckpt={input.ckpt:q} --predict_dir {output:q} --run {wildcards.run:q}"
-        " {params.settings} --device_target {resources.device_target} "
+        " {params.settings} --device_target {resources.device_target} --threads {threads} "
         f"{LOG_TO} {{log:q}}"
 
 
@@ -58,7 +58,7 @@ rule evaluate:
     shell:
         f"{SCRIPTS}/evaluate.py "
         "{input.records:q} --predict_dir {input.predictions:q} {params.about}"
-        " --csv {output.images:q} --json {output.summary:q} "
+        " --csv {output.images:q} --json {output.summary:q} --threads {threads} "
         f"{LOG_TO} {{log:q}}"
 
 
@@ -76,7 +76,7 @@ rule measure_fidelity:
         run=one_of(RUNS),
     conda:
         f"{ENVS}/fidelity.yaml"
-    threads: 2
+    threads: all_cores
     resources:
         mem_mb=4000,
         runtime=60,
@@ -84,7 +84,8 @@ rule measure_fidelity:
         sha256=INCEPTION.sha256,
     shell:
         f"{SCRIPTS}/measure_fidelity.py "
-        "{output:q} --predict_dir {input.predictions:q} --weights {input.weights:q} --sha256 {params.sha256:q} "
+        "{output:q} --predict_dir {input.predictions:q} --weights {input.weights:q} --sha256 {params.sha256:q}"
+        " --threads {threads} "
         f"{LOG_TO} {{log:q}}"
 
 

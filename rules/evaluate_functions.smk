@@ -36,8 +36,7 @@ def summarize_flags(wildcards):
 
 def predict_target(wildcards):
     """The run's device; on a cluster the CPU, since devices are requested only for training."""
-    at_home = workflow.local_exec and not workflow.remote_exec
-    return RUNS[wildcards.run].where.device_target if at_home else "CPU"
+    return RUNS[wildcards.run].where.device_target if at_home() else "CPU"
 
 
 def predict_device(wildcards):

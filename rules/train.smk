@@ -32,7 +32,7 @@ rule train:
         f"{OUTLIVE_SIGNALS} {SCRIPTS}/train.py "
         "{input.records:q} --ckpt_dir results/{wildcards.run:q}/ckpt"
         " --train_fakeimg_dir results/{wildcards.run:q}/fake_img --loss_show_dir results/{wildcards.run:q}/loss_show"
-        " --state_dir results/{wildcards.run:q}/state {params.settings} {resources.where} "
+        " --state_dir results/{wildcards.run:q}/state {params.settings} {resources.where} --train_threads {threads} "
         f"{LOG_TO} {{log:q}}"
 
 

@@ -16,7 +16,10 @@ def train_flags(wildcards):
 
 def where_flags(wildcards):
     """Devices and execution; a resource, so that a change does not trigger a rerun."""
-    return shlex.join(as_flags(RUNS[wildcards.run].where))
+    flags = as_flags(RUNS[wildcards.run].where)
+    # the rule passes the number of cores that Snakemake grants
+    at = flags.index("--train_threads")
+    return shlex.join(flags[:at] + flags[at + 2 :])
 
 
 def workers_on_a_node(wildcards):
@@ -25,8 +28,9 @@ def workers_on_a_node(wildcards):
 
 
 def train_threads(wildcards):
-    """Threads per node: two for a single worker, otherwise one per worker."""
-    return max(2, workers_on_a_node(wildcards))
+    """Cores per node: train_threads, by default all; on a cluster two for a single worker, else one per worker."""
+    where = RUNS[wildcards.run].where
+    return where.train_threads or all_cores(wildcards, on_cluster=max(2, workers_on_a_node(wildcards)))
 
 
 def train_memory(wildcards):

@@ -3,11 +3,14 @@
 import argparse
 from pathlib import Path
 
+from pix2pix.config.flags import add_flags, read_flags
+from pix2pix.config.settings import ThreadSettings
 from pix2pix.data.loader import whole_pairs
 from pix2pix.data.records import count, iterate
 from pix2pix.evaluation.facts import read_facts
 from pix2pix.evaluation.metrics import compare, read_prediction, write_metrics
 from pix2pix.evaluation.segmentation import ceiling, confusion
+from pix2pix.system.cores import use_cores
 from pix2pix.system.program import run
 from pix2pix.system.progress import Progress
 
@@ -22,7 +25,9 @@ def main() -> None:
     parser.add_argument("--run", default="run", help="the run's name, for the summary")
     parser.add_argument("--group", help="name shared by runs that differ only in their seed (default: the run's name)")
     parser.add_argument("--dataset", default="", help="the dataset's name, for the summary")
+    add_flags(parser, ThreadSettings)
     arguments = parser.parse_args()
+    use_cores(read_flags(arguments, ThreadSettings).threads)
     about = {"run": arguments.run, "group": arguments.group or arguments.run, "dataset": arguments.dataset}
     facts = about | read_facts(arguments.predict_dir)
     size, direction, labels = facts["val_pic_size"], facts["direction"], facts.get("target_palette") is not None

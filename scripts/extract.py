@@ -1,23 +1,16 @@
 """Extract a dataset's archive, or copy a folder, into one folder per split, and check and count the pairs."""
 
 import argparse
-import os
 import sys
 from typing import get_args
 
-from pydantic import Field
-
 from pix2pix.config.flags import add_flags, read_flags
-from pix2pix.config.values import Positive, Split, Strict
+from pix2pix.config.settings import ThreadSettings
+from pix2pix.config.values import Split
 from pix2pix.data.extract import extract
+from pix2pix.system.cores import use_cores
 from pix2pix.system.errors import InputError
 from pix2pix.system.program import run
-
-
-class Where(Strict):
-    """Settings that do not affect the result."""
-
-    threads: Positive = Field(len(os.sched_getaffinity(0)), description="number of images checked in parallel")
 
 
 def main() -> None:
@@ -32,10 +25,11 @@ def main() -> None:
         help="the splits to extract (train, val, test) and the number of pairs in each (default: at least one)",
     )
     parser.add_argument("--sha256", help="the archive's checksum (default: the one in SOURCE.sha256, if any)")
-    add_flags(parser, Where)
+    add_flags(parser, ThreadSettings)
     arguments = parser.parse_args()
     splits = read_splits(arguments.splits)
-    counts = extract(arguments.source, arguments.output, splits, arguments.sha256, read_flags(arguments, Where).threads)
+    threads = use_cores(read_flags(arguments, ThreadSettings).threads)
+    counts = extract(arguments.source, arguments.output, splits, arguments.sha256, threads)
     print(f"{arguments.output}: " + ", ".join(f"{n} {split}" for split, n in counts.items()), file=sys.stderr)
 
 

@@ -3,8 +3,11 @@
 import argparse
 from pathlib import Path
 
+from pix2pix.config.flags import add_flags, read_flags
+from pix2pix.config.settings import ThreadSettings
 from pix2pix.evaluation.facts import read_facts
 from pix2pix.evaluation.fidelity import EXPLAINED, measure
+from pix2pix.system.cores import use_cores
 from pix2pix.system.json_file import write_json
 from pix2pix.system.program import run
 
@@ -16,7 +19,9 @@ def main() -> None:
     parser.add_argument("--predict_dir", type=Path, required=True, help="the folder of predictions")
     parser.add_argument("--weights", type=Path, required=True, help="weights of the Inception network")
     parser.add_argument("--sha256", required=True, help="the required checksum of the weights")
+    add_flags(parser, ThreadSettings)
     arguments = parser.parse_args()
+    use_cores(read_flags(arguments, ThreadSettings).threads)
     scores = measure(arguments.predict_dir, arguments.weights, arguments.sha256)
     facts = read_facts(arguments.predict_dir) | {"inception_sha256": arguments.sha256}
     write_json(facts | scores | {"definitions": EXPLAINED}, arguments.output)

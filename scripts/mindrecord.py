@@ -3,7 +3,10 @@
 import argparse
 from pathlib import Path
 
+from pix2pix.config.flags import add_flags, read_flags
+from pix2pix.config.settings import ThreadSettings
 from pix2pix.data.records import split_files, write_records
+from pix2pix.system.cores import use_cores
 from pix2pix.system.program import run
 
 
@@ -15,7 +18,9 @@ def main() -> None:
     parser.add_argument("--split", required=True, help="train, val or test")
     parser.add_argument("--shard", type=int, default=1, help="number of the shard, from 1 (default: 1)")
     parser.add_argument("--shards", type=int, default=1, help="number of shards of the split (default: 1)")
+    add_flags(parser, ThreadSettings)
     arguments = parser.parse_args()
+    use_cores(read_flags(arguments, ThreadSettings).threads)
     files = split_files(arguments.pairs / arguments.split, arguments.shard, arguments.shards)
     write_records(files, arguments.output)
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from pix2pix.config.flags import add_flags, read_flags
-from pix2pix.config.settings import PredictSettings
+from pix2pix.config.settings import PredictSettings, ThreadSettings
 from pix2pix.data.records import count
 from pix2pix.evaluation.facts import read_facts
 from pix2pix.evaluation.prediction import write_predictions
@@ -13,6 +13,7 @@ from pix2pix.model.device import select_device
 from pix2pix.model.memory import check_memory, prediction_memory
 from pix2pix.pages.gallery import write_gallery
 from pix2pix.pages.grid import spread, write_grid
+from pix2pix.system.cores import use_cores
 from pix2pix.system.files import replacing
 from pix2pix.system.program import run
 
@@ -28,9 +29,11 @@ def main() -> None:
     parser.add_argument("--run", default="run", help="the run's name, for the gallery's heading")
     parser.add_argument("--device_target", default="CPU", help="CPU, GPU or Ascend (default: CPU)")
     add_flags(parser, PredictSettings)
+    add_flags(parser, ThreadSettings)
     arguments = parser.parse_args()
     settings = read_flags(arguments, PredictSettings)
     check_memory(prediction_memory(settings, arguments.device_target == "CPU"))
+    use_cores(read_flags(arguments, ThreadSettings).threads)
     select_device(arguments.device_target)
     pairs = predict(arguments.run, settings, arguments.ckpt, arguments.records, arguments.predict_dir)
     print(f"{pairs} predictions in {arguments.predict_dir}", file=sys.stderr)

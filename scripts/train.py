@@ -11,9 +11,10 @@ from pathlib import Path
 from pix2pix.config.flags import add_flags, read_flags
 from pix2pix.config.settings import TrainSettings, WhereSettings
 from pix2pix.distributed.nodes import launch, own_part
-from pix2pix.distributed.workers import is_worker, join_workers, leave
+from pix2pix.distributed.workers import is_worker, join_workers, leave, use_share_of_cores
 from pix2pix.model.device import check_device, select_device
 from pix2pix.model.memory import check_memory, training_memory
+from pix2pix.system.cores import use_cores
 from pix2pix.system.errors import InputError
 from pix2pix.system.program import run
 from pix2pix.training.fingerprint import fingerprint_of
@@ -56,6 +57,10 @@ def start(
     if where.device_num > 1 and not is_worker():
         check_device(where.device_target)
         return launch([*sys.argv, *folders.flags()], where, logs)
+    if is_worker():
+        use_share_of_cores()
+    else:
+        use_cores(where.train_threads)
     select_device(where.device_target)
     workers = join_workers()
     stopped_by = train(settings, where, records, folders, held_out, workers)

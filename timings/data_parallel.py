@@ -1,4 +1,4 @@
-"""Compare the speed of one process with two threads and of two workers with one thread each, at full size.
+"""Compare the speed of one process on all cores and of two workers on half of them each, at full size.
 
     python timings/data_parallel.py [--global_batch 8] [--rounds 5] [--steps 3]
 
@@ -21,16 +21,17 @@ import numpy as np
 
 from pix2pix.config.settings import TrainSettings, WhereSettings
 from pix2pix.distributed.launcher import Node, free_port, run_workers
-from pix2pix.distributed.workers import join_workers, leave
+from pix2pix.distributed.workers import join_workers, leave, use_share_of_cores
 from pix2pix.model.device import check_device
+from pix2pix.system.cores import cores_in_use
 from pix2pix.training.step import Trainer
 
 SIDES = ("process", "workers")
-THREADS = "2"
 
 
 def work(side: str, folder: Path, global_batch: int, rounds: int, steps: int) -> None:
     """Run one process of a side: wait for the side's turn, do the steps, write the seconds they took."""
+    use_share_of_cores()
     check_device("CPU")
     workers = join_workers()
     batch = global_batch // workers.number
@@ -86,8 +87,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, *sys.argv, "--side"]
-        environment = os.environ | {"OMP_NUM_THREADS": THREADS}
-        started = [subprocess.Popen([*command, side, folder], env=environment) for side in SIDES]
+        started = [subprocess.Popen([*command, side, folder]) for side in SIDES]
         try:
             seconds = take_turns(Path(folder), arguments.rounds, started)
             for process in started:
@@ -101,8 +101,8 @@ def main() -> None:
         for side, times in seconds.items()
     }
     print(f"{arguments.global_batch} pairs per step, load average {os.getloadavg()[0]:.1f}")
-    print(f"one process, two threads:     {rates['process']:.3f} pairs/s")
-    print(f"two workers, one thread each: {rates['workers']:.3f} pairs/s")
+    print(f"one process, {cores_in_use()} threads: {rates['process']:.3f} pairs/s")
+    print(f"two workers, sharing them: {rates['workers']:.3f} pairs/s")
     print(f"ratio workers / process: {rates['workers'] / rates['process']:.2f}")
 
 

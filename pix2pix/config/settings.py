@@ -153,6 +153,11 @@ class WhereSettings(Strict):
     hosts: Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*(,\w[\w.-]*)*$")] | None = Field(
         None, description="host names (a,b,c), reached by ssh; null: this machine, or those of the Slurm allocation"
     )
+    train_threads: Positive | None = Field(
+        None,
+        description="cores of a training on each machine, shared by its workers; null: all of --cores, or on a "
+        "cluster two, or one per worker",
+    )
     save_minutes: Annotated[float, Field(gt=0)] = Field(
         5.0, description="minutes between saved states within an epoch, from which training resumes"
     )
@@ -168,6 +173,14 @@ class WhereSettings(Strict):
         if self.hosts and len(self.hosts.split(",")) != self.nodes:
             raise ValueError(f"hosts lists {len(self.hosts.split(','))} machines but nodes is {self.nodes}")
         return self
+
+
+class ThreadSettings(Strict):
+    """The cores of a program other than training."""
+
+    threads: Positive | None = Field(
+        None, description="cores to run on, which no other job uses; null: all that the program may use"
+    )
 
 
 class FidelitySettings(Strict):

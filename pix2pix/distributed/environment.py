@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-# set for the workers: the process ID of their launcher, and the index of its machine
-LAUNCHER, NODE = "PIX2PIX_LAUNCHER", "PIX2PIX_NODE"
+# set for the workers: the process ID of their launcher, the index of its machine, and the number of workers there
+LAUNCHER, NODE, HERE = "PIX2PIX_LAUNCHER", "PIX2PIX_NODE", "PIX2PIX_WORKERS_HERE"
 # with it, workers on a single machine find their shared memory (pix2pix.distributed.shared_sum)
 SECRET = "PIX2PIX_SECRET"
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from pix2pix.distributed.environment import LAUNCHER, NODE, SECRET, finished_file
+from pix2pix.distributed.environment import HERE, LAUNCHER, NODE, SECRET, finished_file
 from pix2pix.system.errors import InputError
 from pix2pix.system.stopping import StopRequest
 
@@ -91,9 +91,8 @@ def _start_msrun(command: list[str], number: int, here: int, node: Node, folder:
     programs = Path(sys.executable).parent
     if not (programs / "msrun").exists():
         raise InputError(f"{programs / 'msrun'}: not found; device_num above 1 needs MindSpore's launcher")
-    threads = int(os.environ.get("OMP_NUM_THREADS", len(os.sched_getaffinity(0))))
     environment = ENVIRONMENT | dict(os.environ)
-    environment |= {LAUNCHER: str(os.getpid()), NODE: str(node.rank), "OMP_NUM_THREADS": str(max(1, threads // here))}
+    environment |= {LAUNCHER: str(os.getpid()), NODE: str(node.rank), HERE: str(here)}
     if node.nodes == 1 and hasattr(os, "memfd_create"):
         environment[SECRET] = secrets.token_hex()
     # msrun runs `python` from PATH

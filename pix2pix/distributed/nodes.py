@@ -13,12 +13,13 @@ from pathlib import Path
 from pix2pix.config.settings import WhereSettings
 from pix2pix.distributed.environment import NODE
 from pix2pix.distributed.launcher import POLL_SECONDS, Node, free_port, run_workers
+from pix2pix.system.cores import use_cores
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import remove
 from pix2pix.system.stopping import StopRequest
 
 MASTER, PORT = "PIX2PIX_MASTER", "PIX2PIX_PORT"
-PASSED_ON = ("PYTHONPATH", "OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "GLOG_v")
+PASSED_ON = ("PYTHONPATH", "ONEDNN_MAX_CPU_ISA", "GLOG_v")
 THIS_MACHINE = ("localhost", "127.0.0.1")
 # the first process waits this much longer for the other machines than they wait for their workers
 EXTRA_SECONDS = 10
@@ -38,18 +39,20 @@ def launch(command: list[str], where: WhereSettings, folder: Path) -> int:
         InputError: the machines are not given.
     """
     if node := own_part(where):
+        use_cores(where.train_threads)
         return run_workers(command, where.device_num, node, folder, where.stop_seconds)
     for pattern in ("worker_*", "scheduler.log", "msrun_*.log"):
         for left in folder.glob(pattern):
             remove(left)
     print(f"{where.device_num} workers on {where.nodes} machine(s), logs in {folder}", file=sys.stderr, flush=True)
     if where.nodes == 1:
+        use_cores(where.train_threads)
         node = Node(0, 1, "127.0.0.1", free_port())
         return run_workers(command, where.device_num, node, folder, where.stop_seconds)
     if where.hosts:
         return _run_everywhere(_start_on_hosts(command, where.hosts.split(",")), where.stop_seconds)
     if "SLURM_JOB_ID" in os.environ:
-        return _run_everywhere([_srun(command, where.nodes)], where.stop_seconds)
+        return _run_everywhere([_srun(command, where.nodes, where.train_threads)], where.stop_seconds)
     raise InputError(f"nodes: {where.nodes} machines need hosts=name,name,... or a Slurm allocation of that many nodes")
 
 
@@ -78,10 +81,10 @@ def _ask_slurm(*question: str) -> str:
     return subprocess.run(["scontrol", *question], check=True, capture_output=True, text=True).stdout
 
 
-def _srun(command: list[str], nodes: int) -> subprocess.Popen:
+def _srun(command: list[str], nodes: int, threads: int | None) -> subprocess.Popen:
     """Start the command once on every node of the allocation; if one fails, Slurm ends the others."""
     line = ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--kill-on-bad-exit=1"]
-    if threads := os.environ.get("OMP_NUM_THREADS"):
+    if threads:
         line.append(f"--cpus-per-task={threads}")
     return subprocess.Popen([*line, sys.executable, *command], start_new_session=True)
 

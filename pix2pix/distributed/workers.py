@@ -18,8 +18,9 @@ import mindspore as ms
 import numpy as np
 from mindspore import communication, nn, ops
 
-from pix2pix.distributed.environment import NODE, SECRET, finished_file
+from pix2pix.distributed.environment import HERE, NODE, SECRET, finished_file
 from pix2pix.distributed.shared_sum import SharedSum
+from pix2pix.system.cores import bind, physical_cores, share
 from pix2pix.system.files import replacing
 
 # tensors of at most this many elements are reduced together: each reduction costs a round trip
@@ -44,6 +45,13 @@ class Workers:
 def is_worker() -> bool:
     """Whether msrun started this process, as a worker or as the scheduler of the workers."""
     return "MS_ROLE" in os.environ
+
+
+def use_share_of_cores() -> None:
+    """Run a worker only on its part of the cores that the workers of this machine were started on."""
+    if os.environ.get("MS_ROLE") == "MS_WORKER":
+        cores, here = os.sched_getaffinity(0), int(os.environ[HERE])
+        bind(share(cores, physical_cores(cores), int(os.environ["RANK_ID"]) % here, here))
 
 
 def join_workers() -> Workers:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import mindspore as ms
 
+from pix2pix.system.cores import cores_in_use
 from pix2pix.system.errors import InputError
 
 DEVICES = ("CPU", "GPU", "Ascend")
@@ -57,7 +58,7 @@ def describe_device(device_target: str) -> str:
     """One line for the log: device, threads and, on a CPU, the oneDNN setting that avoids slow convolutions."""
     if device_target != "CPU":
         return f"MindSpore {ms.__version__} on {device_target}"
-    threads = os.environ.get("OMP_NUM_THREADS", os.cpu_count())
+    threads = cores_in_use()
     isa = os.environ["ONEDNN_MAX_CPU_ISA"]
     chosen = "PIX2PIX_CHOSE_ONEDNN_ISA" in os.environ
     whose = "the default, see docs/performance.md" if chosen else "set by the user"
