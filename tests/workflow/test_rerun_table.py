@@ -78,11 +78,8 @@ CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path], None]]] = [
     ("`predict_split` of a run", (own("predict_split: train"),), nothing),
     ("`ckpt` given to a run", (own("ckpt: results/fetched/ckpt/Generator_2.ckpt"),), nothing),
     ("`device_target`, `device_num`", ("device_target=GPU", "device_num=2"), nothing),
-    (
-        "`save_minutes`, `save_epoch_freq`, `train_threads`",
-        ("save_minutes=1", "save_epoch_freq=1", "train_threads=1"),
-        nothing,
-    ),
+    ("`save_minutes`, `save_epoch_freq`", ("save_minutes=1", "save_epoch_freq=1"), nothing),
+    ("`train_threads`, and another `--cores`", ("train_threads=1", "--cores=3"), nothing),
     ("`jitter` or `flip` of a dataset", ("datasets={own: {flip: false}}",), nothing),
     ("`palettes` of a dataset", ("datasets={own: {palettes: {right: cityscapes}}}",), nothing),
     ("`left`, `right` of a dataset", ("datasets={own: {left: edges}}",), nothing),
