@@ -44,14 +44,25 @@ def open_rgb(source: str | Path | bytes, name: str | None = None) -> Image.Image
         OSError: the file cannot be read.
     """
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    name = name or ("image" if isinstance(source, bytes) else str(source))
+    return _decode(data, name or ("image" if isinstance(source, bytes) else str(source)))[0]
+
+
+def _decode(data: bytes, name: str, only_check: bool = False) -> tuple[Image.Image, tuple[int, int]]:
+    """Decode and convert an image; return it, and its width and height.
+
+    `only_check`: a JPEG is decoded at an eighth of its size, in half the time. This reads and decodes every bit of
+    the file like full decoding, so it fails for the same files, and skips only the arithmetic that computes pixels.
+    """
     if not data:
         raise InputError(f"{name}: is empty (0 bytes)")
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            size = image.size
             if image.width * image.height <= MAX_PIXELS:
+                if only_check:
+                    image.draft("", (1, 1))
                 image.load()
-                return _to_rgb(image)
+                return _to_rgb(image), size
             reason = f"is {image.width}x{image.height}: more than {MAX_PIXELS:,} pixels"
     except Image.UnidentifiedImageError:
         reason = f"is not an image ({', '.join(FORMATS)}), or is truncated"
@@ -68,7 +79,7 @@ def halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
     Raises:
         InputError: the width is odd, or a half is smaller than 2x2 pixels.
     """
-    if wrong := _wrong_size(image):
+    if wrong := _wrong_size(*image.size):
         raise InputError(f"image: {wrong}")
     middle = image.width // 2
     return image.crop((0, 0, middle, image.height)), image.crop((middle, 0, image.width, image.height))
@@ -80,17 +91,18 @@ def half_size(source: str | Path | bytes) -> tuple[int, int]:
     Raises:
         InputError: the file is not a pair: `image: is empty (0 bytes)`, ...
     """
-    image = open_rgb(source, "image")
-    if wrong := _wrong_size(image):
+    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    _, (width, height) = _decode(data, "image", only_check=True)
+    if wrong := _wrong_size(width, height):
         raise InputError(f"image: {wrong}")
-    return image.width // 2, image.height
+    return width // 2, height
 
 
-def _wrong_size(image: Image.Image) -> str | None:
-    size = f"{image.width}x{image.height}"
-    if image.width % 2:
+def _wrong_size(width: int, height: int) -> str | None:
+    size = f"{width}x{height}"
+    if width % 2:
         return f"is {size}: an odd width cannot be halved"
-    if min(image.width // 2, image.height) < SMALLEST_HALF:
+    if min(width // 2, height) < SMALLEST_HALF:
         return f"is {size}: its halves are smaller than {SMALLEST_HALF}x{SMALLEST_HALF}"
     return None
 

@@ -1,5 +1,6 @@
 """Atomic outputs (written under a temporary name, then renamed) and natural sorting of names."""
 
+import ctypes
 import errno
 import fcntl
 import glob
@@ -13,6 +14,7 @@ from tempfile import mkdtemp
 # a file in every scratch folder; the process that uses the folder locks it, and the system releases the lock
 # when that process ends
 OWNER = ".owner"
+MANY_FILES = 1000  # flushing one by one takes longer than flushing the file system
 
 
 @contextmanager
@@ -104,10 +106,25 @@ def sync(path: Path) -> None:
     """Flush a file, or a folder and everything in it, to disk."""
     if path.is_file():
         _sync_one(path)
-    for folder, _, files in os.walk(path):
+        return
+    folders = {Path(folder): files for folder, _, files in os.walk(path)}
+    if sum(map(len, folders.values())) >= MANY_FILES and _sync_file_system(path):
+        return
+    for folder, files in folders.items():
         for name in files:
-            _sync_one(Path(folder, name))
-        _sync_one(Path(folder))
+            _sync_one(folder / name)
+        _sync_one(folder)
+
+
+def _sync_file_system(path: Path) -> bool:
+    """Flush the whole file system that `path` is on (Linux's syncfs); False if that is not possible."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return ctypes.CDLL(None).syncfs(file) == 0
+    except AttributeError:
+        return False
+    finally:
+        os.close(file)
 
 
 def _sync_one(path: Path) -> None:

@@ -181,3 +181,29 @@ def test_size_of_halves():
 def test_problem_of_a_pair_is_reported(size, wrong):
     with pytest.raises(InputError, match=f"^image: {wrong}$"):
         half_size(encoded(Image.new("RGB", size)))
+
+
+def accepted(check, data: bytes) -> bool:
+    try:
+        check(data)
+    except InputError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 3}, {"quality": 95}])
+def test_check_of_a_jpeg_rejects_what_full_decoding_rejects(mode, options):
+    data = encoded(Image.effect_noise((64, 32), 60).convert("RGB").convert(mode), "JPEG", **options)
+    random = np.random.default_rng(0)
+    outcomes = set()
+    for number in range(200):
+        damaged = bytearray(data)
+        for place in random.integers(0, len(data), 1 + number % 20):
+            damaged[place] = random.integers(256)
+        if number % 3 == 0:
+            del damaged[random.integers(len(data)) :]
+        whole = accepted(lambda damaged: halves(open_rgb(damaged)), bytes(damaged))
+        assert accepted(half_size, bytes(damaged)) == whole
+        outcomes.add(whole)
+    assert outcomes == {True, False}
