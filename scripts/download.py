@@ -3,8 +3,8 @@
 import argparse
 
 from pix2pix.config.flags import add_flags, read_flags
-from pix2pix.data.archive import check_archive
 from pix2pix.download.fetching import Patience, archive_addresses, fetch
+from pix2pix.sources.archive import check_archive
 from pix2pix.system.program import run
 
 

@@ -2,5 +2,5 @@
 
 In: archives, folders of A|B images.
 Out: checked images, MindRecord files, arrays for training and prediction.
-May import: system, config.
+May import: system, config, sources.
 """

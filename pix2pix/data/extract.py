@@ -14,8 +14,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from statistics import median
 
-from pix2pix.data.archive import archive_files, folder_files
 from pix2pix.data.images import half_size
+from pix2pix.sources.archive import archive_files
+from pix2pix.sources.folder import folder_files
 from pix2pix.system.checksum import verify
 from pix2pix.system.disk import disk_space
 from pix2pix.system.errors import InputError

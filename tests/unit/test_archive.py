@@ -5,7 +5,6 @@ import lzma
 import sys
 import tarfile
 import tempfile
-import zipfile
 import zlib
 from pathlib import Path
 
@@ -92,7 +91,7 @@ def test_any_name_stays_inside_or_is_rejected(name):
 def test_truncated_archive_is_rejected(tmp_path, mode, share):
     archive = make_archive(tmp_path / "a.tar", {f"x/train/{n}.png": noise_image() for n in range(20)}, mode=mode)
     archive.write_bytes(archive.read_bytes()[: int(share * archive.stat().st_size)])
-    with pytest.raises(InputError, match=f"^{archive}: is (truncated or damaged|not a tar archive|empty)") as error:
+    with pytest.raises(InputError, match=f"^{archive}: is (truncated or damaged|not a zip|empty)") as error:
         extract(archive, tmp_path / "pairs", {"train": None})
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == [archive]
@@ -118,16 +117,13 @@ def test_flipped_bit_in_a_compressed_archive_is_detected(tmp_path):
 
 
 def test_invalid_archive_gives_one_line(tmp_path):
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.writestr("train/1.jpg", image())
     (tmp_path / "page.tar.gz").write_text("<html>404</html>" * 100)
     (tmp_path / "empty.tar.gz").touch()
     (tmp_path / "image.tar").write_bytes(gzip.compress(image()))
     for name, reason in [
-        ("a.zip", "is not a tar archive"),
-        ("page.tar.gz", "is not a tar archive"),
+        ("page.tar.gz", "is not a zip or tar archive"),
         ("empty.tar.gz", "is empty"),
-        ("image.tar", "is not a tar archive"),
+        ("image.tar", "is not a zip or tar archive"),
         ("missing.tar.gz", "no such file"),
     ]:
         (line,) = errors_of(script("extract", tmp_path / name, tmp_path / "p", "--splits", "train"), tmp_path / "p")

@@ -10,7 +10,8 @@ from conftest import ROOT
 PACKAGES = {
     "system": (),
     "config": ("system",),
-    "data": ("system", "config"),
+    "sources": ("system",),
+    "data": ("system", "config", "sources"),
     "download": ("system", "config"),
     "demo": ("system",),
     "model": ("system", "config"),

@@ -13,13 +13,13 @@ from conftest import ROOT, copy_checkout
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # import names that differ from the names of their distributions
 DISTRIBUTIONS = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml"}
-DISTRIBUTIONS |= {"google": "protobuf", "pydantic_core": "pydantic"}
+DISTRIBUTIONS |= {"google": "protobuf", "pydantic_core": "pydantic", "backports": "backports-zstd"}
 
 
 def versions(lines: list[str]) -> dict[str, str]:
     """Distribution to version, from lines like `pillow==13.0.0 \\`."""
     found = (re.match(r"([A-Za-z0-9_.-]+)==([^\s;\\]+)", line) for line in lines)
-    return {match[1].lower().replace("_", "-"): match[2] for match in found if match}
+    return {re.sub("[_.]", "-", match[1].lower()): match[2] for match in found if match}
 
 
 def test_the_conda_environment_has_the_versions_of_the_project():
@@ -31,7 +31,10 @@ def test_requirements_have_the_versions_of_the_project_and_a_hash_for_every_file
     text = (ROOT / "requirements.txt").read_text()
     locked = versions(text.splitlines())
     extras = PROJECT["optional-dependencies"]
-    assert versions([*PROJECT["dependencies"], *extras["dev"], *extras["cluster"]]).items() <= locked.items()
+    assert (
+        versions([*PROJECT["dependencies"], *extras["dev"], *extras["cluster"], *extras["parquet"]]).items()
+        <= locked.items()
+    )
     entries = re.split(r"\n(?=[A-Za-z0-9])", "\n".join(line for line in text.splitlines() if line[:1] != "#"))
     assert [entry.splitlines()[0] for entry in entries if "==" in entry and "--hash=sha256:" not in entry] == []
 
