@@ -10,7 +10,8 @@ def checkpoint_of(wildcards):
 
 
 def predict_flags(wildcards):
-    return shlex.join(as_flags(RUNS[wildcards.run].predict))
+    run = RUNS[wildcards.run]
+    return shlex.join(as_flags(run.predict, left_out=run.from_ckpt))
 
 
 def evaluate_flags(wildcards):
@@ -20,9 +21,9 @@ def evaluate_flags(wildcards):
 
 def describe_flags(wildcards):
     run = RUNS[wildcards.run]
-    settings = run.predict if run.ckpt else {**dict(run.train), **dict(run.predict)}.items()
+    settings = [*(() if run.ckpt else run.train), *((k, v) for k, v in run.predict if k not in run.from_ckpt)]
     flags = ["--trained"] * (run.ckpt is None) + ["--fidelity"] * CONFIG.fidelity.enabled
-    return shlex.join([*flags, "--settings", *(f"{name}={value}" for name, value in settings)])
+    return shlex.join([*flags, "--settings", *(f"{name}={value}" for name, value in dict(settings).items())])
 
 
 def summarize_flags(wildcards):

@@ -10,7 +10,7 @@ rule train:
     benchmark:
         "logs/train/{run}_{epoch}.tsv"
     wildcard_constraints:
-        run=one_of(RUNS),
+        run=one_of(name for name, run in RUNS.items() if run.ckpt is None),
         epoch=r"[1-9]\d*",
     conda:
         f"{ENVS}/pix2pix.yaml"

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from pix2pix.config.settings import PredictSettings
 from pix2pix.pages.run_page import describe_run
 from pix2pix.pages.summary import read_run
 from pix2pix.system.errors import InputError
@@ -25,7 +26,10 @@ def main() -> None:
         history = apart
     if history and not history.is_file():
         raise InputError(f"{history}: the losses of this training are missing; delete its ckpt/ folder to train again")
-    describe_run(read_run(arguments.folder, arguments.fidelity), settings, history, arguments.output)
+    run = read_run(arguments.folder, arguments.fidelity)
+    # what a run with a ckpt took from it
+    facts = {name: value for name, value in run if name in PredictSettings.model_fields and name not in settings}
+    describe_run(run, settings | facts, history, arguments.output)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 
 from pix2pix.config.flags import add_flags, read_flags
-from pix2pix.config.settings import PredictSettings, ThreadSettings
+from pix2pix.config.settings import GeneratorSettings, PredictSettings, ThreadSettings
 from pix2pix.data.records import count
 from pix2pix.evaluation.facts import read_facts
 from pix2pix.evaluation.prediction import write_predictions
+from pix2pix.model.description import check_agreement, generator_settings
 from pix2pix.model.device import select_device
 from pix2pix.model.memory import check_memory, prediction_memory
 from pix2pix.pages.gallery import write_gallery
@@ -31,12 +32,25 @@ def main() -> None:
     add_flags(parser, PredictSettings)
     add_flags(parser, ThreadSettings)
     arguments = parser.parse_args()
-    settings = read_flags(arguments, PredictSettings)
+    settings = resolve(arguments)
     check_memory(prediction_memory(settings, arguments.device_target == "CPU"))
     use_cores(read_flags(arguments, ThreadSettings).threads)
     select_device(arguments.device_target)
     pairs = predict(arguments.run, settings, arguments.ckpt, arguments.records, arguments.predict_dir)
     print(f"{pairs} predictions in {arguments.predict_dir}", file=sys.stderr)
+
+
+def resolve(arguments: argparse.Namespace) -> PredictSettings:
+    """The flags, completed by what the checkpoint says about itself, which they must not contradict."""
+    given = read_flags(arguments, GeneratorSettings).model_dump(exclude_unset=True)
+    generator, description = generator_settings(arguments.ckpt, given)
+    known = generator.model_dump()
+    if description:
+        known |= description.task()
+        if description.dataset == arguments.records[0].resolve().parent.name:
+            # halves are named by the dataset, so only there a direction has the same meaning
+            check_agreement(arguments.ckpt, {"direction": description.direction}, vars(arguments))
+    return read_flags(arguments, PredictSettings, known)
 
 
 def predict(run: str, settings: PredictSettings, ckpt: Path, records: list[Path], folder: Path) -> int:

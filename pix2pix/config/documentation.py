@@ -31,7 +31,8 @@ The programs in scripts/ accept the same names as flags (`python scripts/train.p
 RUN_INTRODUCTION = """\
 A run, under `runs:`, is one training on a dataset. Its keys are `dataset` (default: the dataset with the
 run's name), any parameter below, and optionally `ckpt`, an existing generator checkpoint. With a `ckpt`
-nothing is trained, and g_ngf, g_layers and similar parameters must have the values it was trained with."""
+nothing is trained, and the parameters of the generator are taken from the checkpoint; if the run's entry
+states one that contradicts the checkpoint, that is an error."""
 
 
 def schema_text() -> str:

@@ -1,7 +1,8 @@
 """Command-line flags of the programs in scripts/, generated from the settings models."""
 
 import argparse
-from typing import Literal, TypeVar, get_args, get_origin
+from collections.abc import Collection, Mapping
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -37,8 +38,8 @@ def _word(value: object) -> str:
     return "null" if value is None else str(value)
 
 
-def read_flags(arguments: argparse.Namespace, model: type[Model]) -> Model:
-    """Validate the settings given as flags.
+def read_flags(arguments: argparse.Namespace, model: type[Model], known: Mapping[str, Any] | None = None) -> Model:
+    """Validate the settings given as flags; `known` are the values of those that are not given.
 
     Raises:
         InputError: a value has a wrong type or is out of range; the message names the flag.
@@ -46,12 +47,12 @@ def read_flags(arguments: argparse.Namespace, model: type[Model]) -> Model:
     given = {k: v for k, v in vars(arguments).items() if k in model.model_fields}
     given = {k: (None if v == "null" else v) for k, v in given.items()}
     try:
-        return model.model_validate(given)
+        return model.model_validate({**(known or {}), **given})
     except ValidationError as error:
         lines = [f"--{'.'.join(map(str, e['loc'])) or 'flags'}: {e['msg']}" for e in error.errors()]
         raise InputError("\n".join(lines)) from None
 
 
-def as_flags(settings: BaseModel) -> list[str]:
+def as_flags(settings: BaseModel, left_out: Collection[str] = ()) -> list[str]:
     """Convert settings to command-line arguments: `["--lr", "0.0002", "--batch_size", "1", ...]`."""
-    return [word for name, value in settings for word in (f"--{name}", _word(value))]
+    return [word for name, value in settings if name not in left_out for word in (f"--{name}", _word(value))]

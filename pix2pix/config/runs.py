@@ -12,7 +12,13 @@ from pydantic import ValidationError
 
 from pix2pix.config.datasets import DatasetSettings
 from pix2pix.config.entries import Config, explain, nearest, set_in
-from pix2pix.config.settings import FidelitySettings, PredictSettings, TrainSettings, WhereSettings
+from pix2pix.config.settings import (
+    FidelitySettings,
+    GeneratorSettings,
+    PredictSettings,
+    TrainSettings,
+    WhereSettings,
+)
 from pix2pix.system.errors import InputError
 
 Stage = TypeVar("Stage", TrainSettings, PredictSettings, WhereSettings)
@@ -48,6 +54,8 @@ class Run:
     train: TrainSettings
     predict: PredictSettings
     where: WhereSettings
+    # settings of prediction that are taken from the checkpoint; those in `predict` are only placeholders
+    from_ckpt: frozenset[str] = frozenset()
 
 
 def read_config(config: dict[str, Any], reserved: Collection[str] = ()) -> tuple[Config, dict[str, Run], list[str]]:
@@ -97,7 +105,7 @@ def read_config(config: dict[str, Any], reserved: Collection[str] = ()) -> tuple
                     f"config: seeds: run {name} would create {run.name}, but another run has that name: rename it"
                 )
             runs[run.name] = run
-    if not runs and left_out:
+    if left_out and all(run.ckpt for run in runs.values()):
         raise InputError(left_out[0])
     return settings, runs, _without_effect(settings) + left_out
 
@@ -131,8 +139,11 @@ def _resolve(config: Config, name: str, top_level: dict[str, Any]) -> Run:
     of_dataset = {key: getattr(dataset, key) for key in OF_DATASET & dataset.model_fields_set}
     values = built_in | set_in(config.defaults) | of_dataset | set_in(entry) | top_level
     values.setdefault("target_palette", dataset.palettes.get("right" if values["direction"] == "AtoB" else "left"))
+    from_ckpt = _from_ckpt(values, set_in(entry), top_level) if entry.ckpt else frozenset()
     try:
-        train, predict = _part(TrainSettings, values), _part(PredictSettings, values)
+        # the least depth puts the fewest conditions on sizes: the checkpoint's own is checked when it is read
+        predict = _part(PredictSettings, {**values, "g_layers": 2} if "g_layers" in from_ckpt else values)
+        train = _part(TrainSettings, {} if entry.ckpt else values)
         where = _part(WhereSettings, values)
     except ValidationError as error:
         raise InputError("\n".join(explain(e, ("runs", name)) for e in error.errors())) from None
@@ -147,7 +158,18 @@ def _resolve(config: Config, name: str, top_level: dict[str, Any]) -> Run:
         addresses = (f"file://{quote(entry.path)}",)
     download = _download(name, addresses, entry.ckpt_sha256, ".ckpt") if addresses else None
     ckpt = download.path if download else entry.path
-    return Run(name, name, dataset_name, ckpt, download, train, predict, where)
+    return Run(name, name, dataset_name, ckpt, download, train, predict, where, from_ckpt)
+
+
+def _from_ckpt(values: dict[str, Any], entry: dict[str, Any], top_level: dict[str, Any]) -> frozenset[str]:
+    """The settings that a run with a ckpt takes from it: the architecture and the size, unless the user states them.
+
+    A `defaults` or a top level with an architecture is meant for the runs that are trained.
+    """
+    names = GeneratorSettings.model_fields.keys() - entry.keys()
+    size, default = "val_pic_size", PredictSettings.model_fields["val_pic_size"].default
+    stated = size in entry or size in top_level or values.get(size, default) != default
+    return frozenset(names if stated else {*names, size})
 
 
 def _part(stage: type[Stage], values: dict[str, Any]) -> Stage:

@@ -6,6 +6,7 @@ reader copies as many bytes as the file claims without checking how many there a
 
 import binascii
 import math
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -21,12 +22,23 @@ from pix2pix.system.errors import InputError
 SHOWN_AT_MOST = 5
 LARGEST = 2**31 - 1  # bytes; the limit of protobuf
 CRC_MARK, CRC_BYTES = b"crc_num", 10  # appended by save_checkpoint(crc_check=True)
+ABOUT = "pix2pix"  # the name of the description, which is stored like a text in append_dict of save_checkpoint
+TEXT = "utf-32-le"  # numpy's encoding of a text, which MindSpore writes
 
 
-def save_network(network: nn.Cell, prefix: str, path: Path) -> None:
+@dataclass(frozen=True)
+class Stored:
+    """The content of a checkpoint file: float32 arrays by name, and the text of its description, if it has one."""
+
+    arrays: dict[str, np.ndarray]
+    about: str | None
+
+
+def save_network(network: nn.Cell, prefix: str, path: Path, about: str | None = None) -> None:
     """Write the parameters of `network`, with `prefix` removed from their names, as a MindSpore checkpoint.
 
-    Its SHA-256 is written to a file beside it and verified on loading. The bytes are the same as those of
+    `about` is a description of the network (pix2pix/model/description.py), written after the parameters. The
+    SHA-256 of the file is written to a file beside it and verified on loading. The bytes are the same as those of
     save_checkpoint, which is not used because it prints its own messages when the disk is full.
 
     Raises:
@@ -39,6 +51,12 @@ def save_network(network: nn.Cell, prefix: str, path: Path) -> None:
             value.tensor.dims.extend(parameter.shape)
             value.tensor.tensor_type = "Float32"
             value.tensor.tensor_content = parameter.asnumpy().tobytes()
+            file.write(checkpoint.SerializeToString())
+        if about is not None:
+            checkpoint = Checkpoint()
+            value = checkpoint.value.add(tag=ABOUT)
+            value.tensor.dims.append(0)
+            value.tensor.tensor_type, value.tensor.tensor_content = "str", about.encode(TEXT)
             file.write(checkpoint.SerializeToString())
 
 
@@ -56,7 +74,7 @@ def load_network(network: nn.Cell, path: Path, prefix: str = "") -> None:
         InputError: the checkpoint is missing or damaged, or its parameters are missing, have the wrong shape
             or type, or are not finite.
     """
-    found = _read(path)
+    found = read_checkpoint(path).arrays
     expected = {parameter.name.removeprefix(prefix): parameter for parameter in stored_parameters(network)}
     prefix = _prefix(found, expected)
     missing = [name for name, own in expected.items() if prefix + name not in found and own.requires_grad]
@@ -73,8 +91,12 @@ def load_network(network: nn.Cell, path: Path, prefix: str = "") -> None:
         expected[name].set_data(ms.Tensor(values))
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    """The float32 arrays of a checkpoint file, by name."""
+def read_checkpoint(path: Path) -> Stored:
+    """Read a checkpoint file.
+
+    Raises:
+        InputError: it is missing, damaged, of another kind, or has no float32 parameters.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint")
     if path.stat().st_size > LARGEST:
@@ -82,16 +104,19 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     verify(path, None)
     checkpoint = _parse(path)
     arrays: dict[str, np.ndarray] = {}
+    about = None
     # a large tensor is stored as several pieces with the same name
     for name, pieces in groupby(checkpoint.value, key=lambda value: value.tag):
         tensors = [piece.tensor for piece in pieces if piece.HasField("tensor")]
         if name in arrays:
             raise InputError(f"{path}: contains {name} twice: the file is damaged or was assembled incorrectly")
-        if tensors and tensors[0].tensor_type == "Float32":
+        if name == ABOUT and tensors and tensors[0].tensor_type == "str":
+            about = b"".join(tensor.tensor_content for tensor in tensors).decode(TEXT, "replace")
+        elif tensors and tensors[0].tensor_type == "Float32":
             arrays[name] = _array(tensors, f"{path}: {name}")
     if not arrays:
         raise InputError(f"{path}: contains no float32 parameters: it is not a MindSpore checkpoint of a generator")
-    return arrays
+    return Stored(arrays, about)
 
 
 def _parse(path: Path) -> Checkpoint:

@@ -18,6 +18,7 @@ from pix2pix.data.loader import batches, sample_epoch, to_pixels
 from pix2pix.data.records import count
 from pix2pix.distributed.workers import Workers, broadcast, broadcast_parameters, part_of_step, steps_of_epoch
 from pix2pix.model.checkpoint import save_network
+from pix2pix.model.description import describe
 from pix2pix.pages.curves import write_loss_curves
 from pix2pix.pages.grid import write_grid
 from pix2pix.system.errors import InputError
@@ -203,7 +204,8 @@ class Training:
         position.history.append(row)
         write_history(position.history, folders.history)
         if due and is_best(position.history, settings):
-            save_network(self.trainer.generator, "generator.", folders.snapshots / "Generator_best.ckpt")
+            about = describe(settings, self.files, position.epoch)
+            save_network(self.trainer.generator, "generator.", folders.snapshots / "Generator_best.ckpt", about)
         write_loss_curves(folders.history, folders.loss_show / "loss.png")
         self.write_samples()
 
@@ -222,5 +224,6 @@ class Training:
 
     def save_networks(self, folder: Path, epoch: int) -> None:
         """Write both networks' checkpoints to `folder`: Generator_{epoch}.ckpt and Discriminator_{epoch}.ckpt."""
+        about = describe(self.settings, self.files, epoch)
         for name, network in (("Generator", self.trainer.generator), ("Discriminator", self.trainer.discriminator)):
-            save_network(network, f"{name.lower()}.", folder / f"{name}_{epoch}.ckpt")
+            save_network(network, f"{name.lower()}.", folder / f"{name}_{epoch}.ckpt", about)
