@@ -9,6 +9,7 @@ from snakemake.settings.types import DeploymentMethod
 from pix2pix.config.flags import as_flags
 from pix2pix.config.paths import check_paths, listing_of
 from pix2pix.config.runs import BENCHMARKS, fidelity_weights, read_config
+from pix2pix.config.values import size_text
 from pix2pix.system.checksum import sha256_of
 from pix2pix.system.errors import InputError
 

@@ -23,7 +23,7 @@ def describe_flags(wildcards):
     run = RUNS[wildcards.run]
     settings = [*(() if run.ckpt else run.train), *((k, v) for k, v in run.predict if k not in run.from_ckpt)]
     flags = ["--trained"] * (run.ckpt is None) + ["--fidelity"] * CONFIG.fidelity.enabled
-    return shlex.join([*flags, "--settings", *(f"{name}={value}" for name, value in dict(settings).items())])
+    return shlex.join([*flags, "--settings", *(f"{name}={size_text(value)}" for name, value in dict(settings).items())])
 
 
 def summarize_flags(wildcards):

@@ -30,12 +30,12 @@ def main() -> None:
     use_cores(read_flags(arguments, ThreadSettings).threads)
     about = {"run": arguments.run, "group": arguments.group or arguments.run, "dataset": arguments.dataset}
     facts = about | read_facts(arguments.predict_dir)
-    size, direction, labels = facts["val_pic_size"], facts["direction"], facts.get("target_palette") is not None
+    direction, labels = facts["direction"], facts.get("target_palette") is not None
     rows, matrices = [], []
-    pairs = whole_pairs(arguments.records, size, direction, labels)
+    pairs = whole_pairs(arguments.records, facts["val_pic_size"], direction, labels, facts.get("keep_aspect", False))
     for name, _, target in Progress(pairs, total=count(arguments.records), desc="measuring", unit="image"):
-        prediction = read_prediction(arguments.predict_dir, name, size)
-        rows.append({"name": name, **compare(prediction, target)})
+        prediction = read_prediction(arguments.predict_dir, name, *target.shape[:2])
+        rows.append({"name": name, **compare(prediction, target, name)})
         if labels:
             matrices.append(confusion(prediction, target))
     ceilings = [ceiling(pair, direction) for _, pair in iterate(arguments.records)] if labels else []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pix2pix.config.flags import add_flags, read_flags
 from pix2pix.config.settings import GeneratorSettings, PredictSettings, ThreadSettings
+from pix2pix.config.values import size_text
 from pix2pix.data.records import count
 from pix2pix.evaluation.facts import read_facts
 from pix2pix.evaluation.prediction import write_predictions
@@ -65,7 +66,7 @@ def predict(run: str, settings: PredictSettings, ckpt: Path, records: list[Path]
                 rows.append(row)
             names.append(row[0])
         write_grid(rows, scratch / "grid.png")
-        facts = {key: str(value) for key, value in read_facts(scratch).items()}
+        facts = {key: size_text(value) for key, value in read_facts(scratch).items()}
         write_gallery(scratch, run, facts, names)
     return pairs
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from pix2pix.config.values import Addresses, Direction, Pairs, Palette, PathName, Sha256, Split, Strict
+from pix2pix.config.values import KEEP_ASPECT, Addresses, Direction, Pairs, Palette, PathName, Sha256, Split, Strict
 
 
 class DatasetSettings(Strict):
@@ -32,6 +32,7 @@ class DatasetSettings(Strict):
         {}, description="the halves that are label maps, each with the palette of its classes"
     )
     direction: Direction = Field("AtoB", description="the input half: left for AtoB, right for BtoA")
+    keep_aspect: bool = Field(True, description=KEEP_ASPECT)
     jitter: bool = Field(True, description="in training, resize to load_size and take a random crop of train_pic_size")
     flip: bool = Field(True, description="in training, flip pairs horizontally with probability 0.5")
 

@@ -18,8 +18,8 @@ PARAMETERS = Path("docs/parameters.md")
 INTRODUCTION = """# Parameters
 
 Every key of config.yaml, with its default. A run's parameters come from these sources, from lowest to
-highest precedence: the defaults below, `defaults:` in config.yaml, the dataset's direction, jitter and
-flip, the run's own entry under `runs:`, and the top level of the configuration, which is where
+highest precedence: the defaults below, `defaults:` in config.yaml, the dataset's direction,
+keep_aspect, jitter and flip, the run's own entry under `runs:`, and the top level of the configuration, which is where
 `--config lr=0.001` sets them. An unknown key, a wrong type or a value out of range is an error that
 names the key.
 

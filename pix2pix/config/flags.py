@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from pix2pix.config.values import size_text
 from pix2pix.system.errors import InputError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -35,7 +36,7 @@ def _metavar(annotation: object) -> str:
 def _word(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return "null" if value is None else str(value)
+    return "null" if value is None else size_text(value)
 
 
 def read_flags(arguments: argparse.Namespace, model: type[Model], known: Mapping[str, Any] | None = None) -> Model:

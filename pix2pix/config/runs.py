@@ -24,7 +24,7 @@ from pix2pix.system.errors import InputError
 Stage = TypeVar("Stage", TrainSettings, PredictSettings, WhereSettings)
 LONGEST_NAME = 100  # characters in the name of a downloaded weights file
 # run parameters that a dataset may set
-OF_DATASET = {"direction", "jitter", "flip"}
+OF_DATASET = {"direction", "keep_aspect", "jitter", "flip"}
 # parameters without effect if nothing is trained
 OF_TRAINING = {*TrainSettings.model_fields, *WhereSettings.model_fields} - {
     *PredictSettings.model_fields,
@@ -62,7 +62,7 @@ def read_config(config: dict[str, Any], reserved: Collection[str] = ()) -> tuple
     """Validate the whole configuration and resolve every run.
 
     A run's parameters come from these sources, from lowest to highest precedence: built-in defaults,
-    `defaults`, the dataset's direction, jitter and flip, the run's own entry, and the top level
+    `defaults`, the dataset's direction, keep_aspect, jitter and flip, the run's own entry, and the top level
     (`--config lr=0.001`).
 
     Args:

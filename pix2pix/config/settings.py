@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from pix2pix.config.values import (
+    KEEP_ASPECT,
     Addresses,
     Channels,
     Direction,
@@ -18,8 +19,11 @@ from pix2pix.config.values import (
     Positive,
     Seed,
     Sha256,
+    Size,
     Split,
     Strict,
+    height_and_width,
+    size_text,
 )
 
 TARGET_PALETTE = (
@@ -61,8 +65,8 @@ class TrainSettings(GeneratorSettings):
     beta1: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="decay rate of Adam's first moment")
     beta2: Annotated[float, Field(ge=0, lt=1)] = Field(0.999, description="decay rate of Adam's second moment")
     batch_size: Positive = Field(1, description="pairs per step on each worker")
-    load_size: Positive = Field(286, description="training images are resized to this before the random crop")
-    train_pic_size: Positive = Field(256, description="width and height of training images, in pixels")
+    load_size: Size = Field(286, description="training images are resized to this before the random crop")
+    train_pic_size: Size = Field(256, description="size of training images, in pixels: one number, or [height, width]")
     lambda_gan: NotNegative = Field(0.5, description="weight of the generator's adversarial loss (the paper: 1)")
     lambda_dis: NotNegative = Field(0.5, description="weight of the discriminator's loss")
     lambda_l1: NotNegative = Field(100.0, description="weight of the generator's L1 loss")
@@ -83,6 +87,7 @@ class TrainSettings(GeneratorSettings):
         "first (paper)",
     )
     direction: Direction = Field("AtoB", description="the input half: left for AtoB, right for BtoA")
+    keep_aspect: bool = Field(True, description=KEEP_ASPECT)
     jitter: bool = Field(True, description="resize to load_size and take a random crop of train_pic_size")
     flip: bool = Field(True, description="flip pairs horizontally with probability 0.5")
     target_palette: Palette | None = Field(None, description=TARGET_PALETTE)
@@ -102,15 +107,16 @@ class TrainSettings(GeneratorSettings):
         _check_size("train_pic_size", self.train_pic_size, self.g_layers)
         if self.eval_epoch_freq:
             _check_measurable("train_pic_size", self.train_pic_size)
-        if self.jitter and self.load_size < self.train_pic_size:
+        sides, load_sides = height_and_width(self.train_pic_size), height_and_width(self.load_size)
+        if self.jitter and any(load < side for load, side in zip(load_sides, sides, strict=True)):
             raise ValueError(
-                f"load_size ({self.load_size}) is smaller than train_pic_size ({self.train_pic_size}): "
-                "raise it, or set jitter: false"
+                f"load_size ({size_text(self.load_size)}) is smaller than train_pic_size "
+                f"({size_text(self.train_pic_size)}): raise it, or set jitter: false"
             )
         # each strided layer halves the image, and each of the last two layers removes a pixel
-        if self.d_layers and self.train_pic_size // 2**self.d_layers < 3:
+        if self.d_layers and min(sides) // 2**self.d_layers < 3:
             raise ValueError(
-                f"d_layers ({self.d_layers}) is too deep for train_pic_size ({self.train_pic_size}): "
+                f"d_layers ({self.d_layers}) is too deep for train_pic_size ({size_text(self.train_pic_size)}): "
                 f"images need at least {3 * 2**self.d_layers} pixels"
             )
         if self.d_in_planes is None:
@@ -131,7 +137,8 @@ class TrainSettings(GeneratorSettings):
 class PredictSettings(GeneratorSettings):
     """Settings that affect the predictions of a trained generator."""
 
-    val_pic_size: Positive = Field(256, description="width and height of predictions, in pixels")
+    val_pic_size: Size = Field(256, description="size of predictions, in pixels: one number, or [height, width]")
+    keep_aspect: bool = Field(True, description=KEEP_ASPECT)
     predict_split: Split = Field("val", description="the split to predict")
     direction: Direction = Field("AtoB", description="the input half: left for AtoB, right for BtoA")
     target_palette: Palette | None = Field(None, description=TARGET_PALETTE)
@@ -199,14 +206,16 @@ class FidelitySettings(Strict):
     )
 
 
-def _check_size(key: str, size: int, g_layers: int) -> None:
-    if size % 2**g_layers:
+def _check_size(key: str, size: int | tuple[int, int], g_layers: int) -> None:
+    if any(side % 2**g_layers for side in height_and_width(size)):
         raise ValueError(
-            f"{key} ({size}) is not a multiple of 2^g_layers ({2**g_layers}): "
+            f"{key} ({size_text(size)}) is not a multiple of 2^g_layers ({2**g_layers}): "
             f"the U-Net halves an image g_layers ({g_layers}) times"
         )
 
 
-def _check_measurable(key: str, size: int) -> None:
-    if size < SSIM_WINDOW:
-        raise ValueError(f"{key} ({size}) is smaller than the SSIM window ({SSIM_WINDOW} pixels): increase it")
+def _check_measurable(key: str, size: int | tuple[int, int]) -> None:
+    if min(height_and_width(size)) < SSIM_WINDOW:
+        raise ValueError(
+            f"{key} ({size_text(size)}) is smaller than the SSIM window ({SSIM_WINDOW} pixels): increase it"
+        )

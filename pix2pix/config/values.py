@@ -1,5 +1,7 @@
 """Validated types of the settings' values, and the base of all models of settings."""
 
+import json
+from contextlib import suppress
 from typing import Annotated, Literal, get_args
 
 from pydantic import (
@@ -14,6 +16,10 @@ from pydantic import (
 )
 
 ADDRESS = ("http://", "https://", "file://")
+KEEP_ASPECT = (
+    "resizing keeps the aspect ratio: in training, a part of the image is used, and predictions fit into val_pic_size; "
+    "false: images are squashed or stretched, as in the reference"
+)
 # in a split; the largest published split has 138,567, and a file of records has at most 20,000
 MOST_PAIRS = 10_000_000
 
@@ -60,6 +66,29 @@ def _grey_or_rgb(channels: int) -> int:
     return channels
 
 
+def _a_size(value: object) -> object:
+    """One number for a square, else (height, width): both ways to write a square are the same setting."""
+    given = value
+    if isinstance(given, str):
+        # a flag; in config.yaml the same text is already a number or a list
+        with suppress(ValueError):
+            given = json.loads(given)
+    sides = list(given) if isinstance(given, list | tuple) else [given, given]
+    if len(sides) != 2 or not all(isinstance(side, int) and side >= 1 for side in sides):
+        raise ValueError(f"must be a number of pixels from 1, or [height, width], not {value!r}")
+    return sides[0] if sides[0] == sides[1] else tuple(sides)
+
+
+def height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Both sides of a `Size`, in pixels."""
+    return size if isinstance(size, tuple) else (size, size)
+
+
+def size_text(size: object) -> str:
+    """A `Size` as it is written in config.yaml and for flags: `256` or `[256,512]`."""
+    return f"[{size[0]},{size[1]}]" if isinstance(size, tuple) else str(size)
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Names = Annotated[list[Name], Field(min_length=1), AfterValidator(_unique)]
 PathName = Annotated[str, AfterValidator(_a_path)]
@@ -73,6 +102,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Seeds = Annotated[list[Seed], AfterValidator(_unique)]
 Positive = Annotated[int, Field(ge=1)]
 Pairs = Annotated[int, Field(ge=1, le=MOST_PAIRS)]
+Size = Annotated[Positive | tuple[Positive, Positive], BeforeValidator(_a_size)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Channels = Annotated[int, AfterValidator(_grey_or_rgb)]
 

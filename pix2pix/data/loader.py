@@ -10,13 +10,14 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from pix2pix.config.settings import TrainSettings
-from pix2pix.config.values import Direction
+from pix2pix.config.values import Direction, height_and_width
 from pix2pix.data.images import halves, open_rgb
 from pix2pix.data.records import count, iterate, place
 from pix2pix.system.errors import InputError
 
 DECODING_THREADS = 2
 BATCHES_AHEAD = 8
+VISIBLY_SQUASHED = 1.02  # ratio of aspect ratios
 
 
 @dataclass(frozen=True)
@@ -27,23 +28,27 @@ class EpochSample:
         order: index of the record.
         left, top: corner of the crop, in pixels of the enlarged image.
         flip: whether the pair is flipped.
+        part: position, float64 in [0, 1), of the part of an image that is used if its aspect ratio is kept.
     """
 
     order: np.ndarray
     left: np.ndarray
     top: np.ndarray
     flip: np.ndarray
+    part: np.ndarray
 
 
 def sample_epoch(pairs: int, epoch: int, settings: TrainSettings) -> EpochSample:
     """Draw order, crops and flips of one epoch (numbered from 1)."""
     draw = np.random.default_rng((settings.seed, epoch))
-    room = settings.load_size - settings.train_pic_size + 1 if settings.jitter else 1
+    sides, load_sides = height_and_width(settings.train_pic_size), height_and_width(settings.load_size)
+    rooms = [load - side + 1 if settings.jitter else 1 for load, side in zip(load_sides, sides, strict=True)]
     return EpochSample(
         order=draw.permutation(pairs),
-        left=draw.integers(room, size=pairs),
-        top=draw.integers(room, size=pairs),
+        left=draw.integers(rooms[1], size=pairs),
+        top=draw.integers(rooms[0], size=pairs),
         flip=draw.random(pairs) < (0.5 if settings.flip else 0.0),
+        part=draw.random(pairs) if settings.jitter else np.full(pairs, 0.5),
     )
 
 
@@ -51,6 +56,19 @@ def decode(pair: bytes, direction: Direction) -> tuple[Image.Image, Image.Image]
     """Decode a pair into input and target, ordered by `direction`, as RGB at their original size."""
     left, right = halves(open_rgb(pair))
     return (left, right) if direction == "AtoB" else (right, left)
+
+
+def squashing_note(files: list[Path], settings: TrainSettings) -> str | None:
+    """A line that says so if training changes the aspect ratio of the halves; judged by the first pair."""
+    if settings.keep_aspect:
+        return None
+    half = _decode_of(files, 0, next(iterate(files, [0])), settings.direction)[0]
+    height, width = height_and_width(settings.load_size if settings.jitter else settings.train_pic_size)
+    change = (width / half.width) / (height / half.height)
+    if max(change, 1 / change) < VISIBLY_SQUASHED:
+        return None
+    what = f"halves of {half.width}x{half.height} pixels are squashed to {width}x{height}"
+    return f"{files[0]}: {what}; keep_aspect: true keeps their aspect ratio"
 
 
 def _decode_of(
@@ -65,24 +83,62 @@ def _decode_of(
 
 
 def augment(
-    image: Image.Image, left: int, top: int, flip: bool, settings: TrainSettings, labels: bool = False
+    image: Image.Image,
+    left: int,
+    top: int,
+    flip: bool,
+    settings: TrainSettings,
+    labels: bool = False,
+    part: float = 0.5,
 ) -> Image.Image:
-    """Resize to load_size, crop train_pic_size at (left, top) and flip; without jitter, do not crop."""
-    size = settings.train_pic_size
+    """Resize to load_size, crop train_pic_size at (left, top) and flip; without jitter, do not crop.
+
+    If the aspect ratio is kept, the image is first resized to cover that size, and what is too much in one
+    direction is cut off, `part` (0 to 1) of it on the left or above.
+    """
+    size = settings.load_size if settings.jitter else settings.train_pic_size
+    image = covering_part(image, size, part, labels) if settings.keep_aspect else resize(image, size, labels)
     if settings.jitter:
-        image = resize(image, settings.load_size, labels).crop((left, top, left + size, top + size))
-    else:
-        image = resize(image, size, labels)
+        height, width = height_and_width(settings.train_pic_size)
+        image = image.crop((left, top, left + width, top + height))
     return ImageOps.mirror(image) if flip else image
 
 
-def resize(image: Image.Image, size: int, labels: bool = False) -> Image.Image:
-    """Resize an image to size x size pixels, bicubic; an image of that size is returned unchanged.
+def resize(image: Image.Image, size: int | tuple[int, int], labels: bool = False) -> Image.Image:
+    """Resize to `size` pixels (a number or (height, width)), bicubic; an image of that size is returned unchanged.
 
     Label maps use nearest neighbour, since a mixture of two colours would be another class.
     """
+    height, width = height_and_width(size)
     how = Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC
-    return image if image.size == (size, size) else image.resize((size, size), how)
+    return image if image.size == (width, height) else image.resize((width, height), how)
+
+
+def fit(image: Image.Image, size: int | tuple[int, int], labels: bool = False) -> Image.Image:
+    """Resize like `resize`, to the largest size within `size` that has the image's aspect ratio."""
+    return resize(image, _scaled(image, min(_scales(image, size))), labels)
+
+
+def covering_part(
+    image: Image.Image, size: int | tuple[int, int], part: float = 0.5, labels: bool = False
+) -> Image.Image:
+    """Resize like `resize`, to the smallest size with the image's aspect ratio that covers `size`, and crop to `size`.
+
+    `part` (0 to 1) of what is too much is cut off on the left or above; both halves of a pair get the same crop.
+    """
+    height, width = height_and_width(size)
+    image = resize(image, _scaled(image, max(_scales(image, size))), labels)
+    left, top = (int(part * (most - side + 1)) for most, side in zip(image.size, (width, height), strict=True))
+    return image.crop((left, top, left + width, top + height)) if image.size != (width, height) else image
+
+
+def _scales(image: Image.Image, size: int | tuple[int, int]) -> tuple[float, float]:
+    height, width = height_and_width(size)
+    return height / image.height, width / image.width
+
+
+def _scaled(image: Image.Image, scale: float) -> tuple[int, int]:
+    return max(1, round(image.height * scale)), max(1, round(image.width * scale))
 
 
 def to_array(image: Image.Image, channels: int) -> np.ndarray:
@@ -104,7 +160,7 @@ def to_pixels(output: np.ndarray) -> np.ndarray:
 def batches(
     files: list[Path], plan: EpochSample, positions: list[list[int]], settings: TrainSettings
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield x, y, each (N, channels, S, S) float32 in [-1, 1], for each list of positions in the epoch.
+    """Yield x, y, each (N, channels, H, W) float32 in [-1, 1], for each list of positions in the epoch.
 
     Threads decode the pairs of the next batches in advance (Pillow releases the GIL).
     """
@@ -113,8 +169,9 @@ def batches(
 
     def prepare(record: tuple[str, bytes], position: int) -> tuple[np.ndarray, np.ndarray]:
         how = int(plan.left[position]), int(plan.top[position]), bool(plan.flip[position]), settings
+        part, labels = float(plan.part[position]), settings.target_palette is not None
         x, y = _decode_of(files, int(plan.order[position]), record, settings.direction)
-        x, y = augment(x, *how), augment(y, *how, labels=settings.target_palette is not None)
+        x, y = augment(x, *how, part=part), augment(y, *how, part=part, labels=labels)
         return to_array(x, settings.g_in_planes), to_array(y, settings.g_out_planes)
 
     ahead: deque = deque()
@@ -133,16 +190,21 @@ def _stack(pairs: list) -> tuple[np.ndarray, np.ndarray]:
 
 
 def whole_pairs(
-    files: list[Path], size: int, direction: Direction, labels: bool = False
+    files: list[Path],
+    size: int | tuple[int, int],
+    direction: Direction,
+    labels: bool = False,
+    keep_aspect: bool = False,
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Yield name, input and target, each (size, size, 3) uint8, of every record, in file order.
+    """Yield name, input and target, each (height, width, 3) uint8, of every record, in file order.
 
-    `labels`: whether targets are label maps.
+    Both are resized to `size`, or, with `keep_aspect`, to fit into it. `labels`: whether targets are label maps.
 
     Raises:
         InputError: a file is damaged, or a record is not a pair.
     """
     count(files)
+    resized = fit if keep_aspect else resize
     for number, record in enumerate(iterate(files)):
         x, y = _decode_of(files, number, record, direction)
-        yield record[0], np.asarray(resize(x, size)), np.asarray(resize(y, size, labels))
+        yield record[0], np.asarray(resized(x, size)), np.asarray(resized(y, size, labels))

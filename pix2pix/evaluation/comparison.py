@@ -9,7 +9,7 @@ from scipy.stats import t
 
 from pix2pix.evaluation.facts import MeasuredRun, Metric
 
-TASK = ("dataset", "direction", "predict_split", "val_pic_size")
+TASK = ("dataset", "direction", "predict_split", "val_pic_size", "keep_aspect")
 TITLES = {
     "l1": "L1, 8-bit levels",
     "psnr": "PSNR, dB",
@@ -49,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows with comparable scores: the same dataset, direction, split and size."""
+    """Rows with comparable scores: the same dataset, direction, split, size and way of resizing."""
 
     title: str
     task: dict[str, object]

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from pix2pix.config.values import Direction, Palette, Positive, Split
+from pix2pix.config.values import Direction, Palette, Positive, Size, Split, height_and_width, size_text
 from pix2pix.system.json_file import read_json
 
 FACTS = "facts.json"
@@ -25,7 +25,8 @@ class Facts(BaseModel):
     generator_mode: str
     resize: str
     direction: Direction
-    val_pic_size: Positive
+    val_pic_size: Size
+    keep_aspect: bool = False
     predict_split: Split
     seed: int
     target_palette: Palette | None = None
@@ -64,6 +65,22 @@ class MeasuredRun(Report):
     """A run's report together with the folder of its results."""
 
     folder: Path
+
+    @property
+    def configured_size(self) -> str:
+        """val_pic_size as it is written in config.yaml."""
+        return size_text(self.val_pic_size)
+
+    @property
+    def shown_size(self) -> str:
+        """The size of the predictions, for a page."""
+        height, width = height_and_width(self.val_pic_size)
+        return f"{width}x{height} pixels"
+
+    @property
+    def is_small(self) -> bool:
+        """Whether pages enlarge the images."""
+        return height_and_width(self.val_pic_size)[1] < 128
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

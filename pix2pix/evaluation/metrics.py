@@ -9,6 +9,7 @@ from PIL import Image
 from scipy.stats import t
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from pix2pix.config.settings import SSIM_WINDOW
 from pix2pix.evaluation.segmentation import EXPLAINED as LABELS_EXPLAINED
 from pix2pix.evaluation.segmentation import class_overlaps, label_scores
 from pix2pix.system.errors import InputError
@@ -27,8 +28,18 @@ EXPLAINED = {
 }
 
 
-def compare(prediction: np.ndarray, target: np.ndarray) -> dict[str, float]:
-    """L1, PSNR and SSIM of two images, (H, W, 3) uint8, at least 11 pixels high and wide."""
+def compare(prediction: np.ndarray, target: np.ndarray, name: str = "image") -> dict[str, float]:
+    """L1, PSNR and SSIM of two images, (H, W, 3) uint8.
+
+    Raises:
+        InputError: they are smaller than the SSIM window; the message starts with `name`.
+    """
+    height, width = target.shape[:2]
+    if min(height, width) < SSIM_WINDOW:
+        raise InputError(
+            f"{name}: is compared at {width}x{height} pixels, less than the SSIM window ({SSIM_WINDOW} pixels): "
+            "leave it out, or raise its size"
+        )
     difference = np.abs(prediction.astype(np.int16) - target)
     identical = not difference.any()
     return {
@@ -38,8 +49,8 @@ def compare(prediction: np.ndarray, target: np.ndarray) -> dict[str, float]:
     }
 
 
-def read_prediction(folder: Path, name: str, size: int) -> np.ndarray:
-    """The prediction of input `name` in `folder`/prediction, (size, size, 3) uint8.
+def read_prediction(folder: Path, name: str, height: int, width: int) -> np.ndarray:
+    """The prediction of input `name` in `folder`/prediction, (height, width, 3) uint8.
 
     Raises:
         InputError: the image is missing, damaged or of another size.
@@ -51,9 +62,9 @@ def read_prediction(folder: Path, name: str, size: int) -> np.ndarray:
     except OSError as error:
         wrong = "missing" if isinstance(error, FileNotFoundError) else "damaged"
         raise InputError(f"{path}: the prediction is {wrong}; delete {folder} and predict again") from None
-    if pixels.shape != (size, size, 3):
-        height, width = pixels.shape[:2]
-        raise InputError(f"{path}: {width}x{height} pixels, not {size}x{size}; delete {folder} and predict again")
+    if pixels.shape != (height, width, 3):
+        found = f"{pixels.shape[1]}x{pixels.shape[0]}"
+        raise InputError(f"{path}: {found} pixels, not {width}x{height}; delete {folder} and predict again")
     return pixels
 
 

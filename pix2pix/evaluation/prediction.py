@@ -3,27 +3,29 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import mindspore as ms
 import numpy as np
 from PIL import Image
 
 from pix2pix.config.settings import PredictSettings
-from pix2pix.data.loader import to_array, to_pixels, whole_pairs
+from pix2pix.config.values import height_and_width
+from pix2pix.data.loader import to_pixels, whole_pairs
 from pix2pix.data.records import count
 from pix2pix.evaluation.facts import FACTS, KINDS
+from pix2pix.evaluation.tiles import translate_padded
 from pix2pix.model.checkpoint import load_network
 from pix2pix.model.networks import Generator, compile_forward
 from pix2pix.system.checksum import sha256_of
 from pix2pix.system.json_file import write_json
 from pix2pix.system.progress import Progress
 
-RESIZE = "each half to {0}x{0} pixels, {1} (Pillow), regardless of its aspect ratio; not resized if it has that size"
+SQUASHED = "each half to {0} pixels, {1} (Pillow), regardless of its aspect ratio; not resized if it has that size"
+FITTED = "each half to fit into {0} pixels, {1} (Pillow), its aspect ratio kept; padded by reflection for the generator"
 
 
 def generate(
     settings: PredictSettings, ckpt: Path, files: list[Path]
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield name, input, prediction and target of every pair; images are (S, S, 3) uint8.
+    """Yield name, input, prediction and target of every pair; images are (height, width, 3) uint8.
 
     Images are translated one at a time and normalised with their own statistics, as in training (Isola et al.
     2017, section 3.4).
@@ -31,14 +33,34 @@ def generate(
     Raises:
         InputError: the checkpoint is damaged or belongs to another network, or the records are damaged.
     """
-    generator = Generator(settings, settings.val_pic_size)
-    load_network(generator, ckpt)
-    forward = compile_forward(generator)
+    translate = Translator(settings, ckpt)
     labels = settings.target_palette is not None
-    for number, (name, x, y) in enumerate(whole_pairs(files, settings.val_pic_size, settings.direction, labels)):
-        generator.sample_dropout(settings.seed, number)
-        batch = to_array(Image.fromarray(x), settings.g_in_planes)[np.newaxis]
-        yield name, x, to_pixels(forward(ms.Tensor(batch)).asnumpy()[0]), y
+    pairs = whole_pairs(files, settings.val_pic_size, settings.direction, labels, settings.keep_aspect)
+    for number, (name, x, y) in enumerate(pairs):
+        yield name, x, translate(x, number), y
+
+
+class Translator:
+    """A trained generator that translates one image at a time.
+
+    Raises:
+        InputError: the checkpoint is damaged or belongs to another network.
+    """
+
+    def __init__(self, settings: PredictSettings, ckpt: Path):
+        self.settings = settings
+        self.generator = Generator(settings, settings.val_pic_size)
+        load_network(self.generator, ckpt)
+        self.forward = compile_forward(self.generator)
+
+    def __call__(self, image: np.ndarray, number: int = 0) -> np.ndarray:
+        """Translate an image that is resized as for prediction: (h, w, 3) uint8 to the same.
+
+        `number`, its place in the split, determines the dropout masks, if dropout is used.
+        """
+        self.generator.sample_dropout(self.settings.seed, number)
+        size = height_and_width(self.settings.val_pic_size)
+        return to_pixels(translate_padded(self.forward, image, self.settings.g_in_planes, *size))
 
 
 def write_predictions(
@@ -60,7 +82,9 @@ def write_predictions(
             yield name, x, fake, y
     facts = {"checkpoint": ckpt.name, "checkpoint_sha256": sha256_of(ckpt), "generator_mode": mode_of(settings)}
     how = "targets by nearest neighbour, inputs bicubic" if settings.target_palette else "bicubic"
-    facts |= {"resize": RESIZE.format(settings.val_pic_size, how)} | settings.model_dump()
+    height, width = height_and_width(settings.val_pic_size)
+    resize = (FITTED if settings.keep_aspect else SQUASHED).format(f"{width}x{height}", how)
+    facts |= {"resize": resize} | settings.model_dump()
     write_json(facts, folder / FACTS)
 
 

@@ -73,16 +73,16 @@ class PureBatchNorm(nn.BatchNorm2d):
         return self.pure(x, self.gamma, self.beta, *self.unread)[0]
 
 
-def empty_rows(images: int, size: int) -> int:
+def empty_rows(images: int, height: int) -> int:
     """Rows of zeros to insert after each image when a layer folds its batch into one image; 0: do not fold.
 
-    `size` is the smaller of the layer's input and output sizes. oneDNN does not repack transposed matrices
+    `height` is the smaller of the layer's input and output heights. oneDNN does not repack transposed matrices
     with few columns (up to about 280; one column per pixel), which halves its speed, and it processes small
     images one by one, each time with all weights. A single 16 x 16 image has enough columns with two more rows.
     """
-    if size > 16:
+    if height > 16:
         return 0
-    return 1 if images > 1 else 2 * (size == 16)
+    return 1 if images > 1 else 2 * (height == 16)
 
 
 def fold(x: ms.Tensor, rows: int) -> ms.Tensor:
@@ -100,7 +100,7 @@ def unfold(x: ms.Tensor, images: int, height: int) -> ms.Tensor:
 
 
 class DownConvolution(nn.Conv2d):
-    """A 4x4 convolution, stride 2, zero padding 1: (N, channels, S, S) to (N, filters, S/2, S/2)."""
+    """A 4x4 convolution, stride 2, zero padding 1: (N, channels, H, W) to (N, filters, H/2, W/2)."""
 
     def __init__(self, channels: int, filters: int, bias: bool):
         super().__init__(channels, filters, 4, 2, pad_mode="pad", padding=1, has_bias=bias)
@@ -112,15 +112,15 @@ class DownConvolution(nn.Conv2d):
 
 
 class UpConvolution(nn.Conv2dTranspose):
-    """The transposed convolution: (N, channels, S, S) to (N, filters, 2S, 2S)."""
+    """The transposed convolution: (N, channels, H, W) to (N, filters, 2H, 2W)."""
 
     def __init__(self, channels: int, filters: int, bias: bool):
         super().__init__(channels, filters, 4, 2, pad_mode="pad", padding=1, has_bias=bias)
 
     def construct(self, x):
-        images, size = x.shape[0], x.shape[2]
-        rows = empty_rows(images, size)
-        return unfold(super().construct(fold(x, rows)), images, 2 * size) if rows else super().construct(x)
+        images, height = x.shape[0], x.shape[2]
+        rows = empty_rows(images, height)
+        return unfold(super().construct(fold(x, rows)), images, 2 * height) if rows else super().construct(x)
 
 
 class Dropout(nn.Cell):
@@ -171,7 +171,7 @@ def patch_logits(channels: int, padding: int, bias: bool) -> nn.Cell:
 
 
 def up_convolution(channels: int, filters: int, bias: bool) -> nn.Cell:
-    """A transposed 4x4 convolution of stride 2: (N, channels, S, S) to (N, filters, 2S, 2S)."""
+    """A transposed 4x4 convolution of stride 2: (N, channels, H, W) to (N, filters, 2H, 2W)."""
     if tuned_for_cpu():
         return UpConvolution(channels, filters, bias)
     return nn.Conv2dTranspose(channels, filters, 4, 2, pad_mode="pad", padding=1, has_bias=bias)

@@ -1,11 +1,13 @@
 """A lower bound of the memory that settings need, so that absurd values are rejected before anything is built."""
 
+import math
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 import psutil
 
 from pix2pix.config.settings import GeneratorSettings, PredictSettings, TrainSettings
+from pix2pix.config.values import height_and_width
 from pix2pix.system.errors import InputError
 
 FLOAT = 4  # bytes
@@ -17,7 +19,7 @@ KERNEL = 16  # weights of a 4x4 convolution per pair of channels
 def training_memory(settings: TrainSettings, on_cpu: bool) -> dict[str, int]:
     """Minimum bytes that a worker needs, by the setting to lower; on other devices than the CPU only for images."""
     key = "load_size" if settings.jitter else "train_pic_size"
-    needed = {key: PILLOW * getattr(settings, key) ** 2}
+    needed = {key: PILLOW * math.prod(height_and_width(getattr(settings, key)))}
     if on_cpu:
         needed["g_ngf"] = COPIES * FLOAT * _generator_weights(settings)
         needed["d_ndf"] = COPIES * FLOAT * _discriminator_weights(settings)
@@ -28,7 +30,7 @@ def training_memory(settings: TrainSettings, on_cpu: bool) -> dict[str, int]:
 
 def prediction_memory(settings: PredictSettings, on_cpu: bool) -> dict[str, int]:
     """Minimum bytes that a prediction needs, by the setting to lower; on other devices than the CPU only for images."""
-    needed = {"val_pic_size": PILLOW * settings.val_pic_size**2}
+    needed = {"val_pic_size": PILLOW * math.prod(height_and_width(settings.val_pic_size))}
     if on_cpu:
         needed["g_ngf"] = FLOAT * _generator_weights(settings)
         needed["g_ngf or val_pic_size"] = FLOAT * max(_generator_outputs(settings, settings.val_pic_size))
@@ -68,9 +70,12 @@ def _generator_weights(settings: GeneratorSettings) -> int:
     return weights
 
 
-def _generator_outputs(settings: GeneratorSettings, size: int) -> Iterator[int]:
+def _generator_outputs(settings: GeneratorSettings, size: int | tuple[int, int]) -> Iterator[int]:
     """Number of output values per image of each encoder convolution."""
-    return (channels * (size >> level + 1) ** 2 for level, channels in enumerate(_filters(settings)))
+    height, width = height_and_width(size)
+    return (
+        channels * (height >> level + 1) * (width >> level + 1) for level, channels in enumerate(_filters(settings))
+    )
 
 
 def _discriminator_weights(settings: TrainSettings) -> int:

@@ -12,6 +12,7 @@ from mindspore import nn, ops
 from mindspore.common.initializer import Constant, Normal, XavierUniform, initializer
 
 from pix2pix.config.settings import GeneratorSettings, TrainSettings
+from pix2pix.config.values import height_and_width
 from pix2pix.model.layers import (
     PADDED,
     Dropout,
@@ -57,13 +58,15 @@ class UnetBlock(nn.Cell):
 
 
 class Generator(nn.Cell):
-    """U-Net with g_layers levels: (N, g_in_planes, S, S) to (N, g_out_planes, S, S), both float32 in [-1, 1].
+    """U-Net with g_layers levels: (N, g_in_planes, H, W) to (N, g_out_planes, H, W), both float32 in [-1, 1].
 
-    With dropout, N is at most `batch`, S is `size`, and `sample_dropout` must be called before each forward pass.
+    H and W are multiples of 2^g_layers. With dropout, N is at most `batch`, H and W are those of `size`, and
+    `sample_dropout` must be called before each forward pass.
     """
 
-    def __init__(self, settings: GeneratorSettings, size: int, batch: int = 1):
+    def __init__(self, settings: GeneratorSettings, size: int | tuple[int, int], batch: int = 1):
         super().__init__()
+        height, width = height_and_width(size)
         filters = [settings.g_ngf * min(2**level, 8) for level in range(settings.g_layers)]
         self.dropouts = []
         block = None
@@ -71,7 +74,7 @@ class Generator(nn.Cell):
             outer, drop = filters[level - 1], None
             # the widest levels except the innermost: with 8 levels, the three with dropout in the paper
             if settings.dropout and 4 <= level < settings.g_layers - 1:
-                drop = Dropout((batch, outer, size >> level, size >> level))
+                drop = Dropout((batch, outer, height >> level, width >> level))
                 self.dropouts.append(drop)
             block = UnetBlock(settings, outer, filters[level], outer, block, drop)
         self.model = UnetBlock(settings, settings.g_in_planes, filters[0], settings.g_out_planes, block, None, True)
@@ -114,7 +117,7 @@ class PixelConvNormReLU(nn.Cell):
 
 
 class Discriminator(nn.Cell):
-    """PatchGAN: (N, d_channels, S, S) to one logit per patch, (N, 1, P, P), float32.
+    """PatchGAN: (N, d_channels, H, W) to one logit per patch, (N, 1, P, Q), float32.
 
     With d_layers 0, 1, 3 and 5, patches are 1, 16, 70 and 286 pixels wide (appendix 6.1.2).
     """

@@ -34,9 +34,9 @@ def transforms() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 class WinogradConvolution(nn.Conv2d):
-    """A 4x4 convolution, stride 1, zero padding 1: (N, channels, S, S) to (N, filters, S-1, S-1).
+    """A 4x4 convolution, stride 1, zero padding 1: (N, channels, H, W) to (N, filters, H-1, W-1).
 
-    On a CPU, for N S S of at least 1024, it computes tiles of 3x3 output pixels from 6x6 input pixels. In
+    On a CPU, for N H W of at least 1024, it computes tiles of 3x3 output pixels from 6x6 input pixels. In
     float32, the result differs from the plain convolution by 2e-6 in relative norm.
     """
 
@@ -51,36 +51,36 @@ class WinogradConvolution(nn.Conv2d):
         )
 
     def construct(self, x):
-        images, channels, size, _ = x.shape
-        if not self.on_cpu or images * size * size < PIXELS_WORTH_IT:
+        images, channels, height, width = x.shape
+        if not self.on_cpu or images * height * width < PIXELS_WORTH_IT:
             return super().construct(x)
-        tiles = (size - 1 + OUTPUTS - 1) // OUTPUTS
-        inputs = ops.matmul(self.of_inputs, overlapping_tiles(x, tiles))
+        down, across = ((size - 1 + OUTPUTS - 1) // OUTPUTS for size in (height, width))
+        inputs = ops.matmul(self.of_inputs, overlapping_tiles(x, down, across))
         taps = ops.matmul(self.of_taps, self.weight.transpose(2, 3, 1, 0).reshape(TAPS * TAPS, -1))
         products = ops.BatchMatMul()(
             inputs.reshape(INPUTS * INPUTS, -1, channels), taps.reshape(INPUTS * INPUTS, channels, -1)
         )
         values = ops.matmul(self.of_outputs, products.reshape(INPUTS * INPUTS, -1))
-        values = values.reshape(OUTPUTS, OUTPUTS, tiles, tiles, images, -1).transpose(4, 5, 2, 0, 3, 1)
-        values = values.reshape(images, -1, OUTPUTS * tiles, OUTPUTS * tiles)
+        values = values.reshape(OUTPUTS, OUTPUTS, down, across, images, -1).transpose(4, 5, 2, 0, 3, 1)
+        values = values.reshape(images, -1, OUTPUTS * down, OUTPUTS * across)
         # slicing with [...] takes ten times as long
-        values = ops.slice(values, (0, 0, 0, 0), (images, values.shape[1], size - 1, size - 1))
+        values = ops.slice(values, (0, 0, 0, 0), (images, values.shape[1], height - 1, width - 1))
         return values if self.bias is None else values + self.bias.reshape(1, -1, 1, 1)
 
 
-def overlapping_tiles(x: ms.Tensor, tiles: int) -> ms.Tensor:
-    """Cut (N, C, S, S) into tiles x tiles overlapping tiles of 36 pixels, three apart: (36, tiles tiles N C).
+def overlapping_tiles(x: ms.Tensor, down: int, across: int) -> ms.Tensor:
+    """Cut (N, C, H, W) into down x across overlapping tiles of 36 pixels, three apart: (36, down across N C).
 
     The first tile starts at the zero padding before the image. The tile's own 9 pixels come first, then
     those of its right, lower, and diagonal neighbours.
     """
-    images, channels, size, _ = x.shape
-    after = OUTPUTS * (tiles + 1) - size - 1
+    images, channels, height, width = x.shape
+    after, right = OUTPUTS * (down + 1) - height - 1, OUTPUTS * (across + 1) - width - 1
     x = x.transpose(2, 3, 0, 1)
-    row, column = (size, images, channels), (1 + size + after, 1, images, channels)
+    row, column = (width, images, channels), (1 + height + after, 1, images, channels)
     x = ops.concat((ops.zeros((1, *row), x.dtype), x, ops.zeros((after, *row), x.dtype)), 0)
-    x = ops.concat((ops.zeros(column, x.dtype), x, *[ops.zeros(column, x.dtype)] * after), 1)
-    x = x.reshape(tiles + 1, OUTPUTS, tiles + 1, OUTPUTS, images, channels).transpose(1, 3, 0, 2, 4, 5)
-    shape = (OUTPUTS, OUTPUTS, tiles, tiles, images, channels)
+    x = ops.concat((ops.zeros(column, x.dtype), x, *[ops.zeros(column, x.dtype)] * right), 1)
+    x = x.reshape(down + 1, OUTPUTS, across + 1, OUTPUTS, images, channels).transpose(1, 3, 0, 2, 4, 5)
+    shape = (OUTPUTS, OUTPUTS, down, across, images, channels)
     corners = [ops.slice(x, (0, 0, *corner, 0, 0), shape) for corner in CORNERS]
     return ops.concat(corners, 0).reshape(INPUTS * INPUTS, -1)

@@ -50,6 +50,7 @@ def write_table(runs: list[MeasuredRun], path: Path) -> None:
     table = []
     for row in single + several:
         line = {fact: getattr(row.runs[0], fact) for fact in FACTS} | {"interval_over": row.spread}
+        line["val_pic_size"] = row.runs[0].configured_size
         if len(row.runs) > 1:
             line |= {"run": row.name, "seed": "", "checkpoint": "", "checkpoint_sha256": ""}
         for name in metrics:

@@ -7,12 +7,14 @@ from pix2pix.config.settings import TrainSettings
 
 # the schedule may be extended if past learning rates stay the same: the rates are compared instead
 NOT_IN_FINGERPRINT = {"epoch_num", "n_epochs", "n_epochs_decay"}
+# what versions without these settings did, where it is not the default
+FORMERLY: dict[str, object] = {"keep_aspect": False}
 
 
 def fingerprint_of(settings: TrainSettings, files: list[Path], held_out: list[Path], workers: int) -> dict[str, object]:
     """What must match for a state to be resumed: settings that affect a step, data, and number of workers."""
     data = {"data": _digest(files), "held_out": _digest(held_out), "device_num": workers}
-    return settings.model_dump(exclude=NOT_IN_FINGERPRINT) | data
+    return settings.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT) | data
 
 
 def _digest(files: list[Path]) -> str:
@@ -26,9 +28,10 @@ def _digest(files: list[Path]) -> str:
 def differences(saved: dict[str, object], current: dict[str, object]) -> dict[str, dict[str, object]]:
     """What differs between a saved fingerprint and the current one: {name: {"was": ..., "is": ...}}.
 
-    Settings that the version which saved the state did not have are assumed to have had their defaults.
+    Settings that the version which saved the state did not have are assumed to have had their defaults, or
+    what that version did.
     """
-    defaults = {name: field.default for name, field in TrainSettings.model_fields.items()}
+    defaults = {name: field.default for name, field in TrainSettings.model_fields.items()} | FORMERLY
     found = {name: defaults.get(name, value) for name, value in current.items()} | saved
     return {
         name: {"was": found[name], "is": current.get(name)}

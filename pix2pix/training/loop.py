@@ -14,7 +14,7 @@ import mindspore as ms
 import numpy as np
 
 from pix2pix.config.settings import TrainSettings, WhereSettings
-from pix2pix.data.loader import batches, sample_epoch, to_pixels
+from pix2pix.data.loader import batches, sample_epoch, squashing_note, to_pixels
 from pix2pix.data.records import count
 from pix2pix.distributed.workers import Workers, broadcast, broadcast_parameters, part_of_step, steps_of_epoch
 from pix2pix.model.checkpoint import save_network
@@ -85,6 +85,8 @@ class Training:
         first, number = self.workers.first, self.workers.number
         self.fingerprint = fingerprint_of(self.settings, files, held_out, number) if first else {}
         self.position = self.begin()
+        if first and (note := squashing_note(files, self.settings)):
+            print(note, file=sys.stderr)
 
     def begin(self) -> Position:
         """Resume the first worker from its saved state, or start from scratch, and copy its state to the others."""

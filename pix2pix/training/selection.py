@@ -3,13 +3,13 @@
 import math
 from pathlib import Path
 
-import mindspore as ms
 import numpy as np
-from PIL import Image
 
 from pix2pix.config.settings import TrainSettings
-from pix2pix.data.loader import to_array, to_pixels, whole_pairs
+from pix2pix.config.values import height_and_width
+from pix2pix.data.loader import to_pixels, whole_pairs
 from pix2pix.evaluation.metrics import compare
+from pix2pix.evaluation.tiles import translate_padded
 from pix2pix.training.step import Trainer
 
 COLUMNS = ("val_l1", "val_psnr", "val_ssim")
@@ -23,15 +23,18 @@ def is_due(epoch: int, settings: TrainSettings) -> bool:
 def measure_held_out(trainer: Trainer, files: list[Path], epoch: int) -> dict[str, float]:
     """Mean L1, PSNR and SSIM (see metrics) of the current generator, one image at a time: val_l1, ...
 
-    Images have the training size; dropout masks depend only on the seed, epoch and image.
+    Images have the training size, or, if their aspect ratio is kept, fit into it;
+    dropout masks depend only on the seed, epoch and image.
     """
     settings = trainer.settings
     scores = []
     labels = settings.target_palette is not None
-    for number, (_, x, y) in enumerate(whole_pairs(files, settings.train_pic_size, settings.direction, labels)):
+    size = settings.train_pic_size
+    pairs = whole_pairs(files, size, settings.direction, labels, settings.keep_aspect)
+    for number, (name, x, y) in enumerate(pairs):
         trainer.generator.sample_dropout(settings.seed, epoch, number)
-        batch = to_array(Image.fromarray(x), settings.g_in_planes)[np.newaxis]
-        scores.append(compare(to_pixels(trainer.generate(ms.Tensor(batch)).asnumpy()[0]), y))
+        fake = translate_padded(trainer.generate, x, settings.g_in_planes, *height_and_width(size))
+        scores.append(compare(to_pixels(fake), y, name))
     return {column: float(np.mean([score[column.removeprefix("val_")] for score in scores])) for column in COLUMNS}
 
 

@@ -42,25 +42,29 @@ def test_folded_convolutions_equal_plain_ones(direction, size, images):
         weights = ms.Tensor(random.normal(size=parameter.shape).astype(np.float32))
         parameter.set_data(weights)
         same.set_data(weights)
-    x = random.normal(size=(images, 3, before, before)).astype(np.float32)
-    pull = random.normal(size=(images, 4, after, after)).astype(np.float32)
+    # a rectangle
+    x = random.normal(size=(images, 3, before, 3 * before)).astype(np.float32)
+    pull = random.normal(size=(images, 4, after, 3 * after)).astype(np.float32)
     for ours, expected in zip(value_and_gradients(layer, x, pull), value_and_gradients(plain, x, pull), strict=True):
         assert ours.shape == expected.shape
         np.testing.assert_allclose(ours, expected, atol=1e-5 * np.abs(expected).max())
 
 
 # computed in tiles from 1024 pixels on: with a full last tile, and with two or one of its rows in use
-@pytest.mark.parametrize(("images", "size"), [(1, 8), (1, 32), (1, 34), (3, 33), (20, 9)])
+@pytest.mark.parametrize(
+    ("images", "height", "width"),
+    [(1, 8, 8), (1, 32, 32), (1, 34, 34), (3, 33, 33), (20, 9, 9), (1, 40, 33), (2, 9, 67)],
+)
 @pytest.mark.parametrize("bias", [True, False])
-def test_winograd_convolutions_equal_plain_ones(images, size, bias):
-    random = np.random.default_rng(size)
+def test_winograd_convolutions_equal_plain_ones(images, height, width, bias):
+    random = np.random.default_rng(height)
     layer, plain = WinogradConvolution(5, 7, bias), nn.Conv2d(5, 7, 4, 1, "pad", 1, has_bias=bias)
     for parameter, same in zip(layer.trainable_params(), plain.trainable_params(), strict=True):
         weights = ms.Tensor(random.normal(size=parameter.shape).astype(np.float32))
         parameter.set_data(weights)
         same.set_data(weights)
-    x = random.normal(size=(images, 5, size, size)).astype(np.float32)
-    pull = random.normal(size=(images, 7, size - 1, size - 1)).astype(np.float32)
+    x = random.normal(size=(images, 5, height, width)).astype(np.float32)
+    pull = random.normal(size=(images, 7, height - 1, width - 1)).astype(np.float32)
     for ours, expected in zip(value_and_gradients(layer, x, pull), value_and_gradients(plain, x, pull), strict=True):
         assert ours.shape == expected.shape
         assert np.linalg.norm(ours - expected) < 5e-6 * np.linalg.norm(expected)

@@ -257,8 +257,8 @@ def test_predictions_of_another_size_damaged_or_without_facts_are_errors(tmp_pat
     Image.new("RGB", (30, 32)).save(tmp_path / "prediction" / "1.png")
     (tmp_path / "prediction" / "2.png").write_bytes(b"no image")
     with pytest.raises(InputError, match=r"1\.png: 30x32 pixels, not 32x32"):
-        read_prediction(tmp_path, "1", 32)
+        read_prediction(tmp_path, "1", 32, 32)
     with pytest.raises(InputError, match=r"2\.png: the prediction is damaged"):
-        read_prediction(tmp_path, "2", 32)
+        read_prediction(tmp_path, "2", 32, 32)
     with pytest.raises(InputError, match=r"facts\.json: missing or not readable; delete .* and predict again"):
         read_facts(tmp_path)

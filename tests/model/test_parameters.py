@@ -189,7 +189,7 @@ def records(tmp_path_factory):
 @pytest.mark.parametrize("changes", [{}, {"direction": "BtoA"}, {"jitter": False}, {"flip": False}, {"load_size": 32}])
 def test_crop_flip_and_direction_match_pillow_pixel_by_pixel(records, changes):
     files, record = records
-    chosen = settings(**changes)
+    chosen = settings(keep_aspect=False, **changes)
     plan = sample_epoch(len(files), 3, chosen)
     loaded = list(batches([record], plan, [[0, 1], [2, 3], [4]], chosen))
     assert [x.shape for x, _ in loaded] == [(2, 3, 32, 32), (2, 3, 32, 32), (1, 3, 32, 32)]

@@ -1,5 +1,6 @@
 """The configuration: precedence, and one clear line per mistake."""
 
+import argparse
 import json
 
 import jsonschema
@@ -8,7 +9,9 @@ import yaml
 from conftest import ROOT
 
 from pix2pix.config.documentation import PARAMETERS, SCHEMA, parameters_text, schema_text
+from pix2pix.config.flags import add_flags, as_flags, read_flags
 from pix2pix.config.runs import BENCHMARKS, read_config
+from pix2pix.config.settings import TrainSettings
 from pix2pix.system.errors import InputError
 
 
@@ -111,6 +114,14 @@ def test_learning_rate_read_as_text_by_yaml_is_a_number(shipped):
         ({"defaults": {"dlayers": 3}}, "config: defaults.dlayers: unknown key; did you mean 'd_layers'?"),
         ({"batch_size": 0}, "config: batch_size: 0 is not allowed: input should be greater than or equal to 1"),
         ({"lr": "fast"}, "config: lr: 'fast' is not allowed: input should be a valid number"),
+        ({"val_pic_size": [256]}, "val_pic_size: must be a number of pixels from 1, or [height, width], not [256]"),
+        ({"load_size": [286, 0]}, "load_size: must be a number of pixels from 1, or [height, width], not [286, 0]"),
+        ({"train_pic_size": "wide"}, "train_pic_size: must be a number of pixels from 1, or [height, width]"),
+        ({"defaults": {"val_pic_size": [256, 300]}}, "val_pic_size ([256,300]) is not a multiple of 2^g_layers (256)"),
+        (
+            {"defaults": {"train_pic_size": [256, 512]}},
+            "load_size (286) is smaller than train_pic_size ([256,512]): raise it",
+        ),
         ({"norm": "layer"}, "config: norm: 'layer' is not allowed: input should be 'batch' or 'instance'"),
         ({"g_in_planes": 2}, "config: g_in_planes: must be 1 (greyscale) or 3 (RGB)"),
         ({"all": ["facade"]}, "config: all: no run is named 'facade'; did you mean 'facades'?"),
@@ -164,6 +175,31 @@ def test_run_that_does_not_fit_the_top_level_is_skipped_and_noted(shipped):
     assert notes[0].startswith("config: runs.demo: epoch_num (50) is more than")
     with pytest.raises(InputError, match=r"train_pic_size \(200\)"):
         read_config(shipped | {"train_pic_size": 200})
+
+
+def test_size_is_written_the_same_way_in_a_file_and_as_a_flag(shipped):
+    sizes = {"load_size": [286, 572], "train_pic_size": [256, 512], "val_pic_size": [256, 256]}
+    run = read_config(shipped | sizes)[1]["facades"]
+    assert (run.train.load_size, run.train.train_pic_size) == ((286, 572), (256, 512))
+    # a square is one number, however it is written, so that nothing is made again
+    assert run.predict.val_pic_size == 256
+    jsonschema.validate(shipped | sizes, json.loads(schema_text()))
+    parser = argparse.ArgumentParser()
+    add_flags(parser, TrainSettings)
+    flags = as_flags(run.train)
+    assert flags[flags.index("--train_pic_size") + 1] == "[256,512]"
+    assert read_flags(parser.parse_args(flags), TrainSettings) == run.train
+
+
+def test_only_the_benchmarks_are_squashed(shipped):
+    config = shipped | {"datasets": shipped["datasets"] | {"mine": {"folder": "x"}}}
+    runs = read_config(config | {"runs": shipped["runs"] | {"mine": {}}})[1]
+    assert {name: run.train.keep_aspect for name, run in runs.items() if name in BENCHMARKS} == dict.fromkeys(
+        BENCHMARKS, False
+    )
+    assert not runs["facades_published"].predict.keep_aspect
+    assert runs["mine"].train.keep_aspect
+    assert runs["mine"].predict.keep_aspect
 
 
 def test_schema_and_parameter_table_match_the_models(shipped):

@@ -81,6 +81,7 @@ CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path], None]]] = [
     ("`save_minutes`, `save_epoch_freq`", ("save_minutes=1", "save_epoch_freq=1"), nothing),
     ("`train_threads`, and another `--cores`", ("train_threads=1", "--cores=3"), nothing),
     ("`jitter` or `flip` of a dataset", ("datasets={own: {flip: false}}",), nothing),
+    ("`keep_aspect` of a dataset", ("datasets={own: {keep_aspect: false}}",), nothing),
     ("`palettes` of a dataset", ("datasets={own: {palettes: {right: cityscapes}}}",), nothing),
     ("`left`, `right` of a dataset", ("datasets={own: {left: edges}}",), nothing),
     ("`splits` of a dataset: a count", ("datasets={own: {splits: {train: 5, val: 3}}}",), nothing),
