@@ -4,10 +4,15 @@ CORES ?= 2
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo check test test-slurm test-browser lint reference lock reruns clean
+.PHONY: demo gpu check test test-slurm test-browser lint reference lock reruns clean
 
 demo: .venv/installed
 	snakemake --cores $(CORES) demo results/summary.html
+
+# CUDA's libraries, for device_target GPU; NVIDIA's driver is the machine's (docs/devices.md)
+gpu: .venv/installed requirements-gpu.txt
+	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements-gpu.txt
+	python scripts/check_device.py --device_target GPU || true
 
 # lint, types and the tests that need neither MindSpore nor Snakemake: under a minute
 check: lint
@@ -43,12 +48,16 @@ lint: .venv/installed
 reference: .venv/installed
 	python -m pix2pix.config.documentation
 
-# requirements.txt, with the hashes of all files, from the versions in pyproject.toml
+# requirements.txt and requirements-gpu.txt, with the hashes of all files, from the versions in pyproject.toml
 lock:
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install --quiet pip-tools==7.6.2
 	.venv-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra cluster --extra parquet --extra dev \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file requirements.txt pyproject.toml
+	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["gpu"], \
+		sep="\n")' > .venv-lock/gpu.in
+	.venv-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file requirements-gpu.txt .venv-lock/gpu.in
 	rm -r .venv-lock
 
 # the table of docs/reruns.md, from dry runs

@@ -44,6 +44,12 @@ localrules:
     summarize,
 
 
+onstart:
+    # not in the jobs that it starts; a dry run starts none
+    if workflow.is_main_process and not workflow.touch:
+        check_devices()
+
+
 rule all:
     default_target: True
     input:

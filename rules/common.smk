@@ -10,6 +10,7 @@ from pix2pix.config.flags import as_flags
 from pix2pix.config.paths import check_paths, listing_of
 from pix2pix.config.runs import BENCHMARKS, fidelity_weights, read_config
 from pix2pix.config.values import size_text
+from pix2pix.devices.check import require
 from pix2pix.system.checksum import sha256_of
 from pix2pix.system.errors import InputError
 
@@ -89,3 +90,19 @@ def everything_of(groups):
         return scores_of(runs) + expand("results/{run}/{result}", run=runs, result=made)
 
     return results
+
+
+def check_devices():
+    """Before the first job: exit if this machine lacks what a job that will run on it needs."""
+    jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name in ("train", "predict")]
+    where = [RUNS[job.wildcards.run].where for job in jobs]
+    targets = sorted({each.device_target for each in where} - {"CPU"})
+    if targets and (IN_CONDA or not workflow.local_exec or any(each.nodes > 1 for each in where)):
+        print(f"device_target: {', '.join(targets)}: checked where the jobs run, not on this machine", file=sys.stderr)
+        return
+    try:
+        for target in targets:
+            require(target)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -8,6 +8,7 @@ from pix2pix.config.flags import add_flags, read_flags
 from pix2pix.config.settings import GeneratorSettings, PredictSettings, ThreadSettings
 from pix2pix.config.values import size_text
 from pix2pix.data.records import count
+from pix2pix.devices.check import prepare
 from pix2pix.evaluation.facts import read_facts
 from pix2pix.evaluation.prediction import write_predictions
 from pix2pix.model.description import check_agreement, generator_settings
@@ -35,6 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = resolve(arguments)
     check_memory(prediction_memory(settings, arguments.device_target == "CPU"))
+    prepare(arguments.device_target)
     use_cores(read_flags(arguments, ThreadSettings).threads)
     select_device(arguments.device_target)
     pairs = predict(arguments.run, settings, arguments.ckpt, arguments.records, arguments.predict_dir)

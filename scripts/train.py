@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pix2pix.config.flags import add_flags, read_flags
 from pix2pix.config.settings import TrainSettings, WhereSettings
+from pix2pix.devices.check import prepare
 from pix2pix.distributed.nodes import launch, own_part
 from pix2pix.distributed.workers import is_worker, join_workers, leave, use_share_of_cores
 from pix2pix.model.device import check_device, select_device
@@ -36,6 +37,8 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = read_flags(arguments, TrainSettings)
     where = read_flags(arguments, WhereSettings)
+    check_memory(training_memory(settings, where.device_target == "CPU"), where.device_num // where.nodes)
+    prepare(where.device_target)
     folders = Folders(arguments.ckpt_dir, arguments.train_fakeimg_dir, arguments.loss_show_dir, arguments.state_dir)
     if settings.eval_epoch_freq and not arguments.held_out:
         raise InputError("--eval_epoch_freq: needs --held_out, the records to evaluate on")
@@ -53,7 +56,6 @@ def start(
 ) -> int:
     """Train in `folders`, in this process or in workers that it starts; return the exit status."""
     logs = folders.state / "workers"
-    check_memory(training_memory(settings, where.device_target == "CPU"), where.device_num // where.nodes)
     if where.device_num > 1 and not is_worker():
         check_device(where.device_target)
         return launch([*sys.argv, *folders.flags()], where, logs)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import mindspore as ms
 
+from pix2pix.devices.check import require
 from pix2pix.system.cores import cores_in_use
 from pix2pix.system.errors import InputError
 
@@ -31,6 +32,7 @@ def check_device(device_target: str) -> None:
             return
         except RuntimeError:
             available = [device for device in DEVICES if ms.hal.is_available(device)]
+    require(device_target)
     raise InputError(
         f"device_target: {device_target} is not available; MindSpore {ms.__version__} as installed here "
         f"offers {', '.join(available)} (set GLOG_v=2 in the environment to see what is missing)"

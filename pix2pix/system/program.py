@@ -11,6 +11,12 @@ from pix2pix.system.errors import InputError
 TRACEBACK = "PIX2PIX_TRACEBACK"
 
 
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, without the rules and headings of MindSpore's messages."""
+    lines = [line for line in str(error).splitlines() if line.strip("- ") and not line.startswith("- ")]
+    return lines[0].strip() if lines else ""
+
+
 def run(main: Callable[[], None]) -> None:
     """Run a program's main function; print errors as one line each and exit with status 1.
 
@@ -32,7 +38,7 @@ def run(main: Callable[[], None]) -> None:
     except Exception as error:
         if TRACEBACK in os.environ:
             raise
-        message = str(error).strip().partition("\n")[0]
+        message = first_line(error)
         hint = f"({TRACEBACK}=1 in the environment shows where)"
         print(f"error: unexpected {type(error).__name__}: {message} {hint}", file=sys.stderr)
         sys.exit(1)

@@ -1,0 +1,88 @@
+"""What a GPU or an NPU needs: what is found, what is missing, and what is said about it."""
+
+import ctypes.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from pix2pix.devices import ascend, check, cuda
+from pix2pix.system.errors import InputError
+
+HAS_DRIVER = ctypes.util.find_library("cuda") is not None
+
+
+def found_by(needs) -> dict[str, str | None]:
+    return {need.name: need.found for need in needs}
+
+
+def toolkit(folder: Path, release: str) -> Path:
+    """A folder like a CUDA toolkit, with an nvcc of this release and a library."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "lib64").mkdir()
+    (folder / "lib64" / "libcudnn.so.8").touch()
+    nvcc = folder / "bin" / "nvcc"
+    nvcc.write_text(f"#!/bin/sh\necho 'Cuda compilation tools, release {release}, V{release}.1'\n")
+    nvcc.chmod(0o755)
+    return folder
+
+
+def test_the_projects_own_nvcc_names_the_release_of_the_back_end():
+    printed = subprocess.run([cuda.OWN_HOME / "bin" / "nvcc", "--version"], capture_output=True, text=True, check=True)
+    assert re.search(r"release ([\d.]+),", printed.stdout)[1] == cuda.BACK_END.removeprefix("libmindspore_gpu.so.")
+
+
+def test_a_toolkit_of_the_user_is_used_if_mindspore_can(tmp_path, monkeypatch):
+    own = toolkit(tmp_path / "cuda 11", "11.8")
+    monkeypatch.setenv("CUDA_HOME", str(own))
+    assert cuda.cuda_home() == own
+    assert found_by(cuda.needs())["libcudnn.so.8"] == str(own / "lib64" / "libcudnn.so.8")
+    assert cuda.environment()["LD_LIBRARY_PATH"].split(":")[0] == str(own / "lib64")
+    # what lab machines have today
+    monkeypatch.setenv("CUDA_HOME", str(toolkit(tmp_path / "cuda12", "12.4")))
+    assert cuda.cuda_home() == cuda.OWN_HOME
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path / "removed"))
+    assert cuda.cuda_home() == cuda.OWN_HOME
+
+
+def test_the_environment_is_complete_after_it_was_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_HOME", str(toolkit(tmp_path / "cuda", "11.6")))
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/mine")
+    needed = cuda.environment()
+    assert needed["LD_LIBRARY_PATH"].split(":")[-1] == "/mine"
+    monkeypatch.setenv("LD_LIBRARY_PATH", f"/put/first/by/mindspore:{needed['LD_LIBRARY_PATH']}")
+    assert cuda.environment() == {}
+
+
+@pytest.mark.skipif(HAS_DRIVER, reason="this machine has NVIDIA's driver")
+def test_a_missing_driver_is_named_in_one_line():
+    with pytest.raises(InputError, match=r"device_target: GPU: missing: .*libcuda\.so\.1 \(install NVIDIA") as error:
+        check.require("GPU")
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.skipif(any(Path("/dev").glob("davinci*")), reason="this machine has an NPU")
+def test_cann_is_named_with_the_release_that_mindspore_wants(tmp_path, monkeypatch):
+    monkeypatch.delenv("ASCEND_HOME_PATH", raising=False)
+    with pytest.raises(InputError, match=r"ASCEND_HOME_PATH, .*\(install CANN 9\.1 .*; /dev/davinci"):
+        check.require("Ascend")
+    (tmp_path / "compiler").mkdir()
+    (tmp_path / "compiler" / "version.info").write_text("Version=8.0.0.5\n")
+    monkeypatch.setenv("ASCEND_HOME_PATH", str(tmp_path))
+    assert "CANN 8.0, but MindSpore wants 8.2" in found_by(ascend.needs())["ASCEND_HOME_PATH"]
+
+
+def test_a_cpu_needs_nothing():
+    assert check.needs_of("CPU") == []
+    check.require("CPU")
+    check.prepare("CPU")
+
+
+def test_looking_for_a_device_does_not_import_mindspore():
+    code = "import sys; from pix2pix.devices.check import needs_of; needs_of('GPU'), needs_of('Ascend')"
+    code += "; sys.exit('mindspore' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
