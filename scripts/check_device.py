@@ -1,11 +1,10 @@
-"""Say what a device needs and what of it is missing on this machine, then run training steps on it.
+"""Say what a device needs and what of it is missing on this machine, then run a training step on it.
 
 Ends with status 1 and one line that names everything that is missing.
 """
 
 import argparse
 import math
-import sys
 
 import mindspore as ms
 import numpy as np
@@ -22,38 +21,33 @@ SETTINGS = TrainSettings(g_ngf=8, d_ndf=8)
 
 
 def main() -> None:
-    """Parse the flags, list what the device needs, and run steps."""
+    """Parse the flags, list what the device needs, and run a step."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device_target", choices=DEVICES, default="CPU", help="default: CPU")
-    parser.add_argument(
-        "--steps", type=int, default=1, help="training steps of a small network, at least 1 (default: 1)"
-    )
-    arguments = parser.parse_args()
-    target, needs = arguments.device_target, needs_of(arguments.device_target)
+    target = parser.parse_args().device_target
+    needs = needs_of(target)
     if all(need.found for need in needs):
         # before anything is printed, since this may start the program again
         prepare(target)
     for need in needs:
-        print(f"{need.name:20} {need.found or 'MISSING'}")
+        print(f"{need.name:24}  {need.found or 'MISSING'}", flush=True)
     require(target)
     select_device(target)
-    losses = train(arguments.steps)
-    print(
-        f"{target} works: {arguments.steps} training step(s), " + ", ".join(f"{k} {v:.3f}" for k, v in losses.items())
-    )
+    losses = ", ".join(f"{name} {value:.3f}" for name, value in train_step().items())
+    print(f"{target} works: one training step, {losses}")
 
 
-def train(steps: int) -> dict[str, float]:
-    """Train on noise for `steps` steps and return the mean losses.
+def train_step() -> dict[str, float]:
+    """Train on noise for one step and return the losses.
 
     Raises:
         InputError: the device computes something that is not finite.
     """
     trainer = Trainer(SETTINGS)
-    noise = np.random.default_rng(0).uniform(-1, 1, (2, 1, 3, 256, 256)).astype(np.float32)
-    for _ in range(steps):
-        trainer.advance(*noise, ms.Tensor(SETTINGS.lr, ms.float32), 1.0, False)
-    losses = trainer.take_loss_means(steps)
+    size = SETTINGS.train_pic_size
+    x, y = np.random.default_rng(0).uniform(-1, 1, (2, 1, 3, size, size)).astype(np.float32)
+    trainer.advance(x, y, ms.Tensor(SETTINGS.lr, ms.float32), 1.0, False)
+    losses = trainer.take_loss_means(1)
     if not all(map(math.isfinite, losses.values())):
         raise InputError(f"device_target: the losses of a training step are not finite: {losses}")
     return losses

@@ -87,12 +87,10 @@ def _located(home: Path) -> dict[str, Path]:
 def _release(home: Path) -> str | None:
     """The release of CUDA that nvcc prints."""
     try:
-        printed = subprocess.run(
-            [home / "bin" / "nvcc", "--version"], capture_output=True, text=True, timeout=10
-        ).stdout
+        done = subprocess.run([home / "bin" / "nvcc", "--version"], capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.search(r"release (\d+\.\d+)", printed)
+    found = re.search(r"release (\d+\.\d+)", done.stdout)
     return found[1] if found else None
 
 
