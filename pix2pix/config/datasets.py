@@ -13,7 +13,7 @@ class DatasetSettings(Strict):
     mirrors: Addresses | None = Field(
         None,
         description="addresses of the archive, http(s):// or file://, tried in order; {dataset} is replaced by the "
-        "name; an address without a .tar file name is a folder with {dataset}.tar.gz; null: the top-level mirrors",
+        "name; one without a .tar or .zip file name is a folder with {dataset}.tar.gz; null: the top-level mirrors",
     )
     folder: PathName | None = Field(None, description="a folder on disk with train/ and val/, instead of an archive")
     drawn: bool = Field(False, description="drawn by the built-in program, instead of an archive (the demo)")

@@ -24,7 +24,7 @@ from pix2pix.system.disk import disk_space, megabytes
 from pix2pix.system.errors import InputError
 
 LONGEST_PAUSE = 120
-TAR_NAME = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2?|txz)([?#]|$)")
+ARCHIVE_NAME = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2?|txz|tzst|zip)([?#]|$)")
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 Check = Callable[[Path], None]
@@ -48,7 +48,7 @@ def archive_addresses(mirrors: Iterable[str], dataset: str) -> list[str]:
     addresses = []
     for mirror in mirrors:
         address = mirror.replace("{dataset}", dataset)
-        if not TAR_NAME.search(address):
+        if not ARCHIVE_NAME.search(address):
             folder, mark, query = address.partition("?")
             address = f"{folder.rstrip('/')}/{dataset}.tar.gz{mark}{query}"
         addresses.append(address)

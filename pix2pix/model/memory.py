@@ -21,8 +21,8 @@ def training_memory(settings: TrainSettings, on_cpu: bool) -> dict[str, int]:
     key = "load_size" if settings.jitter else "train_pic_size"
     needed = {key: PILLOW * math.prod(height_and_width(getattr(settings, key)))}
     if on_cpu:
-        needed["g_ngf"] = COPIES * FLOAT * _generator_weights(settings)
-        needed["d_ndf"] = COPIES * FLOAT * _discriminator_weights(settings)
+        needed["g_ngf"] = COPIES * FLOAT * generator_weights(settings)
+        needed["d_ndf"] = COPIES * FLOAT * discriminator_weights(settings)
         floats = sum(_generator_outputs(settings, settings.train_pic_size))
         needed["batch_size, g_ngf or train_pic_size"] = FLOAT * settings.batch_size * floats
     return needed
@@ -32,7 +32,7 @@ def prediction_memory(settings: PredictSettings, on_cpu: bool) -> dict[str, int]
     """Minimum bytes that a prediction needs, by the setting to lower; on other devices than the CPU only for images."""
     needed = {"val_pic_size": PILLOW * math.prod(height_and_width(settings.val_pic_size))}
     if on_cpu:
-        needed["g_ngf"] = FLOAT * _generator_weights(settings)
+        needed["g_ngf"] = FLOAT * generator_weights(settings)
         needed["g_ngf or val_pic_size"] = FLOAT * max(_generator_outputs(settings, settings.val_pic_size))
     return needed
 
@@ -60,7 +60,7 @@ def _filters(settings: GeneratorSettings) -> list[int]:
     return [settings.g_ngf * min(2**level, 8) for level in range(settings.g_layers)]
 
 
-def _generator_weights(settings: GeneratorSettings) -> int:
+def generator_weights(settings: GeneratorSettings) -> int:
     """Number of weights in the U-Net's convolutions (pix2pix.model.networks.Generator), without biases and norms."""
     filters, weights = _filters(settings), 0
     for level, inner in enumerate(filters):
@@ -78,7 +78,7 @@ def _generator_outputs(settings: GeneratorSettings, size: int | tuple[int, int])
     )
 
 
-def _discriminator_weights(settings: TrainSettings) -> int:
+def discriminator_weights(settings: TrainSettings) -> int:
     """Number of weights in all but the last convolution of pix2pix.model.networks.Discriminator; 1x1 for d_layers 0."""
     filters = [settings.d_channels] + [settings.d_ndf * min(2**level, 8) for level in range(settings.d_layers + 1)]
     return sum(KERNEL * a * b for a, b in pairwise(filters)) if settings.d_layers else 2 * settings.d_ndf**2

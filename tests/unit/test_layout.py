@@ -16,6 +16,7 @@ PACKAGES = {
     "demo": ("system",),
     "devices": ("system",),
     "model": ("system", "config", "devices"),
+    "planning": ("system", "config", "model"),
     "distributed": ("system", "config"),
     "evaluation": ("system", "config", "data", "model"),
     "pages": ("system", "evaluation"),
