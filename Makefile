@@ -20,16 +20,16 @@ check: lint
 
 # all tests except those on a cluster
 test: check
-	pytest --numprocesses $(CORES) --dist loadfile --durations 10 tests/distributed tests/workflow tests/model
+	pytest --numprocesses $(CORES) --dist loadfile --durations 10 tests/distributed tests/workflow tests/model tests/pages
 
 # starts a Slurm cluster on this machine; needs root on Debian, and installs Debian's Slurm
 test-slurm: .venv/installed
 	tests/cluster/cluster.sh install
 	TEST_SLURM=1 pytest tests/cluster
 
-# tests the pages in Chromium or Chrome, which must be on PATH
+# the pages in Chromium or Chrome; skipped where neither is on PATH
 test-browser: .venv/installed
-	pytest -m browser tests
+	pytest tests/pages
 
 lint: .venv/installed
 	ruff check .

@@ -86,7 +86,7 @@ def everything_of(groups):
 
     def results(wildcards):
         runs = members(groups)
-        made = ["predict", "metrics.csv", "run.html"]
+        made = ["predict", "metrics.csv", "run.html", "gallery.html"]
         return scores_of(runs) + expand("results/{run}/{result}", run=runs, result=made)
 
     return results

@@ -93,15 +93,17 @@ rule describe:
     input:
         checkpoint_of,
         "results/{run}/predict",
+        "results/{run}/metrics.csv",
         lambda wildcards: scores_of([wildcards.run]),
     output:
-        report(
+        page=report(
             "results/{run}/run.html",
             caption="../workflow/report/run.rst",
             category="Runs",
             subcategory="{run}",
-            labels={"shows": "scores, grid, losses and settings"},
+            labels={"shows": "scores, images, losses and settings"},
         ),
+        gallery="results/{run}/gallery.html",
     log:
         "logs/describe/{run}.log",
     benchmark:
@@ -117,7 +119,9 @@ rule describe:
     params:
         about=describe_flags,
     shell:
-        f"{SCRIPTS}/describe.py " "results/{wildcards.run:q} {output:q} {params.about} " f"{LOG_TO} {{log:q}}"
+        f"{SCRIPTS}/describe.py "
+        "results/{wildcards.run:q} {output.page:q} {output.gallery:q} {params.about} "
+        f"{LOG_TO} {{log:q}}"
 
 
 rule summarize:

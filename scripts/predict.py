@@ -69,7 +69,7 @@ def predict(run: str, settings: PredictSettings, ckpt: Path, records: list[Path]
             names.append(row[0])
         write_grid(rows, scratch / "grid.png")
         facts = {key: size_text(value) for key, value in read_facts(scratch).items()}
-        write_gallery(scratch, run, facts, names)
+        write_gallery(scratch / "index.html", scratch, run, facts, names)
     return pairs
 
 

@@ -1,19 +1,41 @@
-"""Open a page in headless Chromium."""
+"""Pages in headless Chromium, driven by Playwright."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+FOUND = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+CHROMIUM = next((path for path in FOUND if path), None)
+SCREENS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
 
 
-def browse(page: Path, profile: Path) -> tuple[str, list[str]]:
-    """Return the page's DOM after its scripts have run, and its console messages."""
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    flags += " --disable-component-update --disable-sync --enable-logging=stderr --allow-file-access-from-files"
-    command = [CHROMIUM, *flags.split(), f"--user-data-dir={profile}", "--dump-dom", page.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    # internal pages of the browser also log errors, for example about a missing network
-    return done.stdout, [
-        line for line in done.stderr.splitlines() if "CONSOLE" in line and "source: chrome:" not in line
-    ]
+@pytest.fixture(scope="session")
+def chromium():
+    """The browser; tests that use it are skipped where there is none."""
+    if CHROMIUM is None:
+        pytest.skip("no browser to test the pages in; on Debian: apt-get install chromium")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+def look(browser: Browser, page: Path, width: int = 1280, scheme: str = "light", fragment: str = "") -> Page:
+    """Open a file in a window of its own; what the page writes to the console is in its list `messages`."""
+    window = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
+    window.messages = []
+    window.on("console", lambda message: window.messages.append(message.text))
+    window.on("pageerror", lambda error: window.messages.append(str(error)))
+    window.set_default_timeout(10_000)
+    window.goto(page.as_uri() + fragment)
+    return window
+
+
+def check(window: Page) -> None:
+    """The page has no console messages, fits the width of its window, and axe-core finds nothing serious in it."""
+    assert window.messages == []
+    assert window.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+    violations = Axe().run(window).response["violations"]
+    serious = [each for each in violations if each["impact"] in ("serious", "critical")]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in serious] == []

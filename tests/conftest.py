@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from browser import chromium as chromium
+from measured import make_run as make_run
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]

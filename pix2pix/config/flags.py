@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from pix2pix.config.settings import GeneratorSettings, PredictSettings, TrainSettings
 from pix2pix.config.values import size_text
 from pix2pix.system.errors import InputError
 
@@ -57,3 +58,18 @@ def read_flags(arguments: argparse.Namespace, model: type[Model], known: Mapping
 def as_flags(settings: BaseModel, left_out: Collection[str] = ()) -> list[str]:
     """Convert settings to command-line arguments: `["--lr", "0.0002", "--batch_size", "1", ...]`."""
     return [word for name, value in settings if name not in left_out for word in (f"--{name}", _word(value))]
+
+
+def by_stage(values: dict[str, str]) -> dict[str, list[tuple[str, str, str]]]:
+    """Group settings, given as text, as (name, value, default): first those that differ from the defaults.
+
+    The others follow by the stage that they belong to.
+    """
+    defaults = {name: size_text(value) for name, value in [*TrainSettings(), *PredictSettings()]}
+    stages = {"Generator": GeneratorSettings, "Training": TrainSettings, "Prediction": PredictSettings}
+    rest = {name: (name, value, defaults.get(name, "")) for name, value in values.items()}
+    groups = {"Different from the defaults": [row for row in rest.values() if row[1] != row[2]]}
+    for title, model in stages.items():
+        same = [name for name in model.model_fields if name in rest and rest[name][1] == rest[name][2]]
+        groups[f"{title}: defaults"] = [rest.pop(name) for name in same]
+    return {title: rows for title, rows in groups.items() if rows or title.startswith("Different")}

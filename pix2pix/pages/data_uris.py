@@ -4,34 +4,23 @@ import base64
 import io
 from pathlib import Path
 
-from matplotlib.figure import Figure
 from PIL import Image
 
-
-def embed(data: bytes, kind: str) -> str:
-    """The data URI of an image; `kind` is png, jpeg or svg+xml."""
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+SMALL = 128  # pixels; images up to this size are embedded unchanged
 
 
 def embed_image(path: Path, widest: int) -> str:
-    """The data URI of an image, as a JPEG of at most `widest` pixels per side; smaller images stay unchanged, as PNG.
+    """The data URI of an image, as WebP of at most `widest` pixels per side.
+
+    Images of at most 128 pixels are embedded without loss, larger ones with.
 
     Raises:
         OSError: the image is missing or damaged.
     """
     with Image.open(path) as image:
-        small = image.convert("RGB")
-    buffer = io.BytesIO()
-    if max(small.size) <= widest:
-        small.save(buffer, "PNG")
-        return embed(buffer.getvalue(), "png")
+        small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    lossless = max(small.size) <= SMALL
     small.thumbnail((widest, widest), Image.Resampling.LANCZOS)
-    small.save(buffer, "JPEG", quality=88)
-    return embed(buffer.getvalue(), "jpeg")
-
-
-def embed_figure(figure: Figure) -> str:
-    """The data URI of the figure as an SVG; the same figure always gives the same bytes."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return embed(buffer.getvalue(), "svg+xml")
+    small.save(buffer, "WEBP", quality=80, method=4, lossless=lossless)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"

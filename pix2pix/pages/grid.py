@@ -10,7 +10,8 @@ from pix2pix.system.files import replacing
 
 Row = tuple[str, np.ndarray, np.ndarray, np.ndarray]
 
-PAPER, INK, FAINT = (255, 255, 255), (32, 36, 42), (106, 112, 122)
+# no background, and ink that is legible on white and on black
+PAPER, INK = (115, 122, 132, 0), (115, 122, 132, 255)
 MARGIN, GAP, HEADING = 20, 8, 30
 NAME_WIDTH = 140
 SMALLEST = 128
@@ -50,7 +51,7 @@ def write_grid(
     names = [shorten(name, small) for name, *_ in shown]
     left = MARGIN + max(round(small.getlength(name)) for name in names) + GAP + 4
     grid = Image.new(
-        "RGB",
+        "RGBA",
         (left + 3 * width + 2 * GAP + MARGIN, MARGIN + HEADING + len(shown) * (height + GAP) - GAP + MARGIN),
         PAPER,
     )
@@ -60,7 +61,7 @@ def write_grid(
         draw.text((x + width / 2, MARGIN + HEADING / 2 - 4), title, fill=INK, font=large, anchor="mm")
     for i, (name, (_, *images)) in enumerate(zip(names, shown, strict=True)):
         y = MARGIN + HEADING + i * (height + GAP)
-        draw.text((left - GAP - 4, y + height / 2), name, fill=FAINT, font=small, anchor="rm")
+        draw.text((left - GAP - 4, y + height / 2), name, fill=INK, font=small, anchor="rm")
         for x, image in zip(columns, images, strict=True):
             grid.paste(Image.fromarray(image.repeat(factor, axis=0).repeat(factor, axis=1)), (x, y))
     with replacing(path) as scratch:

@@ -1,48 +1,96 @@
-"""The self-contained page of a run: its grid, loss curves, scores and settings."""
+"""The self-contained page of a run: scores, best and worst images, samples of the training, losses and settings."""
 
+import re
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from pix2pix import __version__
 from pix2pix.evaluation.comparison import TITLES, rows_of
-from pix2pix.evaluation.facts import MeasuredRun
+from pix2pix.evaluation.facts import KINDS, MeasuredRun
 from pix2pix.evaluation.fidelity import FEATURES
-from pix2pix.pages.curves import write_loss_curves
-from pix2pix.pages.data_uris import embed, embed_image
-from pix2pix.pages.gallery import TEMPLATES
+from pix2pix.pages.charts import draw_curve
+from pix2pix.pages.curves import CURVES, read_history
+from pix2pix.pages.data_uris import embed_image
+from pix2pix.pages.gallery import ImageScores, quoted, ranked, readable
+from pix2pix.pages.grid import spread
+from pix2pix.pages.html import TEMPLATES
 from pix2pix.system.files import replacing
 
-WIDEST_GRID = 2400
+THUMBNAIL = 256
+WIDEST_SAMPLE = 720
+EXAMPLES = 3  # best, and as many worst
+SAMPLES = 12
+
+Settings = dict[str, list[tuple[str, str, str]]]
 
 
-def describe_run(run: MeasuredRun, settings: dict[str, str], history: Path | None, path: Path) -> None:
+def describe_run(run: MeasuredRun, scores: ImageScores, settings: Settings, training: Path | None, path: Path) -> None:
     """Write the page.
 
     Args:
         run: scores and facts as returned by summary.read_run.
-        settings: all settings of training and prediction, as text.
-        history: history.csv of the training, or None if the run was not trained here.
+        scores: the metrics of each image, from gallery.read_scores.
+        settings: all settings of training and prediction: (name, value, default) by group.
+        training: the folder with history.csv and fake_img/, or None if the run was not trained here.
         path: the page to write.
 
     Raises:
-        OSError: the grid or the history is missing.
+        InputError: the history is damaged.
+        OSError: an image or the history is missing.
     """
     [row] = rows_of([run])
     page = TEMPLATES.get_template("run.html").render(
         run=run,
+        version=__version__,
         scores=row.scores,
         titles=TITLES,
         settings=settings,
-        grid=embed_image(run.folder / "predict" / "grid.png", WIDEST_GRID),
-        curves=embed_curves(history) if history else None,
+        examples=_examples(run, scores),
+        training=_training(training) if training else None,
+        kinds=KINDS,
         few=run.n < FEATURES and "fid" in run.metrics,
     )
     with replacing(path) as scratch:
         scratch.write_text(page, encoding="utf-8")
 
 
-def embed_curves(history: Path) -> str:
-    """The loss curves as a data URI."""
-    with TemporaryDirectory() as folder:
-        image = Path(folder) / "loss.png"
-        write_loss_curves(history, image)
-        return embed(image.read_bytes(), "png")
+def _examples(run: MeasuredRun, scores: ImageScores) -> list[dict[str, object]]:
+    """The best and the worst images by L1, or all of them if there are few."""
+    names = ranked(scores, "l1")
+    parts = {"Best by L1": names[:EXAMPLES], "Worst by L1": names[-EXAMPLES:]}
+    if len(names) <= 2 * EXAMPLES:
+        parts = {"All images, best L1 first": names}
+    folder = run.folder / "predict"
+    return [
+        {
+            "title": title,
+            "rows": [
+                {
+                    "name": readable(name),
+                    "link": quoted(name),
+                    "scores": scores[name],
+                    "images": {kind: embed_image(folder / kind / f"{name}.png", THUMBNAIL) for kind in KINDS},
+                }
+                for name in chosen
+            ],
+        }
+        for title, chosen in parts.items()
+    ]
+
+
+def _training(folder: Path) -> dict[str, object]:
+    """Losses, samples and duration of a training."""
+    history = read_history(folder / "history.csv")
+    epochs = history["epoch"]
+    files = sorted((folder / "fake_img").glob("epoch_*.png"))
+    chosen = [files[i] for i in spread(len(files), SAMPLES)] if files else []
+    return {
+        "charts": [draw_curve(*words, epochs, history[name]) for name, words in CURVES.items() if name in history],
+        "samples": [(_label(file), embed_image(file, WIDEST_SAMPLE)) for file in chosen],
+        "hours": sum(history["seconds"]) / 3600 if "seconds" in history else None,
+        "epochs": len(epochs),
+    }
+
+
+def _label(sample: Path) -> str:
+    """Epoch and, within an epoch, step of a sample: "12" of epoch_0012.png."""
+    return " step ".join(str(int(number)) for number in re.findall(r"\d+", sample.stem))

@@ -1,23 +1,24 @@
 """A comparison of runs, as a CSV table and as a self-contained page."""
 
 import csv
+import math
 from pathlib import Path
 
-from pix2pix.evaluation.comparison import TITLES, Comparison, compare_runs, rows_of
+from pix2pix.evaluation.comparison import LOWER_IS_BETTER, TITLES, Comparison, Row, Score, compare_runs, rows_of
 from pix2pix.evaluation.facts import MeasuredRun, Report, Scores
 from pix2pix.evaluation.fidelity import FEATURES
 from pix2pix.evaluation.published import published_for
-from pix2pix.pages.data_uris import embed_figure, embed_image
-from pix2pix.pages.gallery import TEMPLATES, readable
+from pix2pix.pages.data_uris import embed_image
+from pix2pix.pages.gallery import readable
 from pix2pix.pages.grid import spread
-from pix2pix.pages.plots import draw_metric
+from pix2pix.pages.html import TEMPLATES
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import natural_order, replacing
 from pix2pix.system.json_file import read_json
 
 FACTS = ("run", "dataset", "predict_split", "n", "direction", "val_pic_size", "seed", "checkpoint", "checkpoint_sha256")
 EXAMPLES = 2
-THUMBNAIL = 256
+THUMBNAIL = 192
 
 
 def read_run(folder: Path, fidelity: bool) -> MeasuredRun:
@@ -66,13 +67,14 @@ def write_table(runs: list[MeasuredRun], path: Path) -> None:
 
 
 def write_page(runs: list[MeasuredRun], titled: dict[str, list[str]], published: dict, path: Path) -> None:
-    """Write summary.html: comparisons with plots, examples and published numbers; it needs no network."""
+    """Write summary.html: comparisons with examples and published numbers; it needs no network."""
     comparisons = compare_runs(runs, titled)
     definitions = {name: text for run in runs for name, text in run.definitions.items()}
     page = TEMPLATES.get_template("summary.html").render(
         runs=runs,
         sections=[_section(comparison, published) for comparison in comparisons],
         titles=TITLES,
+        lower_is_better=LOWER_IS_BETTER,
         definitions=definitions,
         several_seeds=any(len(row.runs) > 1 for comparison in comparisons for row in comparison.rows),
         small=[run.run for run in runs if "fid" in run.metrics and run.n < FEATURES],
@@ -83,14 +85,48 @@ def write_page(runs: list[MeasuredRun], titled: dict[str, list[str]], published:
 
 def _section(comparison: Comparison, published: dict) -> dict[str, object]:
     numbers = published_for(comparison, published)
-    plots = comparison.metrics if len(comparison.rows) > 1 else []
     return {
         "comparison": comparison,
-        "plots": {name: embed_figure(draw_metric(comparison, name)) for name in plots},
+        "marks": {name: mark_best(comparison.rows, name) for name in comparison.metrics},
+        "bars": {name: place_intervals(comparison.rows, name) for name in comparison.metrics},
         "examples": examples(comparison),
         "comparable": [each for each in numbers if each.metrics],
         "not_comparable": [each for each in numbers if not each.metrics],
     }
+
+
+def mark_best(rows: list[Row], metric: str) -> dict[str, str]:
+    """Mark rows with the best mean as "best", and as "level" those whose interval overlaps the interval of the best.
+
+    Nothing is marked if fewer than two rows have the metric.
+    """
+    known = {row.name: row.scores[metric] for row in rows if metric in row.scores}
+    known = {name: score for name, score in known.items() if not math.isnan(score.mean)}
+    if len(known) < 2:
+        return {}
+    sign = -1 if metric in LOWER_IS_BETTER else 1
+    best = max(known, key=lambda name: sign * known[name].mean)
+    low, high = _ends(known[best])
+    level = {name for name, score in known.items() if _ends(score)[0] <= high and _ends(score)[1] >= low}
+    return {name: "best" if known[name].mean == known[best].mean else "level" for name in level}
+
+
+def place_intervals(rows: list[Row], metric: str) -> dict[str, tuple[float, float, float]]:
+    """Low end, high end and mean of each row as percentages of the range of all rows; empty if it has no width."""
+    scores = [(row.name, row.scores[metric]) for row in rows if metric in row.scores]
+    finite = {name: (*_ends(score), score.mean) for name, score in scores if math.isfinite(score.mean)}
+    values = [value for each in finite.values() for value in each]
+    if len(finite) < 2 or min(values) == max(values):
+        return {}
+    least, width = min(values), max(values) - min(values)
+    low, high, mean = ([round(100 * (each[i] - least) / width, 1) for each in finite.values()] for i in range(3))
+    return dict(zip(finite, zip(low, high, mean, strict=True), strict=True))
+
+
+def _ends(score: Score) -> tuple[float, float]:
+    """The interval of a score; if it is unknown, the mean alone."""
+    low, high = score.low, score.high
+    return (score.mean, score.mean) if low is None or high is None else (low, high)
 
 
 def examples(comparison: Comparison) -> list[dict[str, object]]:

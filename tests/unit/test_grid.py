@@ -22,8 +22,8 @@ def find(grid: np.ndarray, image: np.ndarray) -> tuple[int, int] | None:
 
 def read(path) -> np.ndarray:
     with Image.open(path) as image:
-        assert (image.format, image.mode) == ("PNG", "RGB")
-        return np.asarray(image)
+        assert (image.format, image.mode) == ("PNG", "RGBA")
+        return np.asarray(image)[:, :, :3]
 
 
 def test_images_appear_pixel_for_pixel_in_columns_and_rows(tmp_path):
@@ -37,8 +37,11 @@ def test_images_appear_pixel_for_pixel_in_columns_and_rows(tmp_path):
         assert [x for _, x in row] == sorted(x for _, x in row)
     assert places[1][0][0] >= places[0][0][0] + 128
     top, left = places[0][0]
-    assert (grid[:top, left:] < 128).any(), "headings stand above the columns"
-    assert (grid[top : top + 128, :left] < 160).any(), "the name stands left of the row"
+    with Image.open(tmp_path / "grid.png") as image:
+        ink = np.asarray(image)[:, :, 3] > 128
+    assert ink[:top, left:].any(), "headings stand above the columns"
+    assert ink[top : top + 128, :left].any(), "the name stands left of the row"
+    assert not ink[:top].all(), "there is no background, so that it suits light and dark pages"
 
 
 def test_small_images_are_enlarged_by_whole_pixels(tmp_path):

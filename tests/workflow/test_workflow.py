@@ -39,7 +39,7 @@ def test_user_folder_gives_predictions_grids_metrics_and_a_summary(finished):
         assert (folder / "loss_show/loss.png").exists()
     table = (work / "results/summary.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in table] == ["run", "squares", "outlines"]
-    assert "squares/predict/index.html" in (work / "results/summary.html").read_text()
+    assert "squares/gallery.html" in (work / "results/summary.html").read_text()
 
 
 def test_nothing_to_do_after_a_complete_run(finished):
