@@ -1,0 +1,54 @@
+"""MindSpore's GPU back end on a machine without a GPU: it loads, and it has a kernel for all that training computes."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, script
+from gpu_stand_ins import needs_back_end, needs_compiler, stand_in_cuda, stand_in_driver
+
+from pix2pix.devices import cuda
+
+pytestmark = [needs_compiler, needs_back_end]
+has_libraries = importlib.util.find_spec("nvidia") and all(need.found for need in cuda.needs()[:-1])
+ONE_OPERATION = """
+import mindspore as ms
+ms.set_device("GPU")
+ms.ops.relu(ms.Tensor([1.0])).asnumpy()
+"""
+
+
+@pytest.mark.skipif(not has_libraries, reason="CUDA's libraries are not installed: make gpu")
+def test_the_whole_back_end_loads_up_to_the_missing_gpu(tmp_path, monkeypatch):
+    stand_in_driver(tmp_path)
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    done = script("check_device", "--device_target", "GPU")
+    assert done.returncode == 1
+    assert "MISSING" not in done.stdout.replace(f"{'a GPU':24}  MISSING", "")
+    assert "missing: a GPU (the driver finds none (status 100)" in done.stdout.splitlines()[-1]
+    environment = os.environ | cuda.environment()
+    done = subprocess.run([sys.executable, "-c", ONE_OPERATION], env=environment, capture_output=True, text=True)
+    assert "no CUDA-capable device is detected" in done.stderr
+
+
+def test_every_primitive_of_training_and_prediction_has_a_kernel(tmp_path):
+    """The back end itself selects the kernels, by type and format, while it compiles forward and backward passes."""
+    stand_in_cuda(tmp_path / "cuda")
+    environment = os.environ | {"CUDA_HOME": str(cuda.OWN_HOME), "LD_LIBRARY_PATH": str(tmp_path / "cuda")}
+    environment |= {"GLOG_v": "4", "MS_DEV_SAVE_GRAPHS": "1", "MS_DEV_SAVE_GRAPHS_PATH": str(tmp_path / "graphs")}
+    program = ROOT / "tests" / "model" / "compile_for_gpu.py"
+    done = subprocess.run([sys.executable, program], env=environment, capture_output=True, text=True, cwd=tmp_path)
+    *lines, control = done.stdout.splitlines()
+    assert control.startswith("unknown: Unsupported op [RmsNorm] on GPU"), done.stderr
+    assert len(lines) == 4
+    for line in lines:
+        # compiled: then the first data could not be copied to the stand-in for a GPU
+        assert re.search(r"SyncHostToDevice failed|Copy data failed", line), line
+    kernels = "".join(path.read_text() for path in (tmp_path / "graphs" / "actor_set").glob("0_*"))
+    # MindSpore would run an operation on the CPU if only that had a kernel for it
+    assert set(re.findall(r"device_context:([A-Za-z]+)", kernels)) == {"GPU"}
+    for primitive in ("Conv2DBackpropInput", "Conv2DBackpropFilter", "BatchNormGrad", "MirrorPadGrad", "Adam"):
+        assert primitive in kernels
