@@ -44,8 +44,7 @@ def train_step() -> dict[str, float]:
         InputError: the device computes something that is not finite.
     """
     trainer = Trainer(SETTINGS)
-    size = SETTINGS.train_pic_size
-    x, y = np.random.default_rng(0).uniform(-1, 1, (2, 1, 3, size, size)).astype(np.float32)
+    x, y = np.random.default_rng(0).uniform(-1, 1, (2, 1, 3, 256, 256)).astype(np.float32)
     trainer.advance(x, y, ms.Tensor(SETTINGS.lr, ms.float32), 1.0, False)
     losses = trainer.take_loss_means(1)
     if not all(map(math.isfinite, losses.values())):

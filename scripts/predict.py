@@ -12,7 +12,7 @@ from pix2pix.devices.check import prepare
 from pix2pix.evaluation.facts import read_facts
 from pix2pix.evaluation.prediction import write_predictions
 from pix2pix.model.description import check_agreement, generator_settings
-from pix2pix.model.device import select_device
+from pix2pix.model.device import DEVICES, select_device
 from pix2pix.model.memory import check_memory, prediction_memory
 from pix2pix.pages.gallery import write_gallery
 from pix2pix.pages.grid import spread, write_grid
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--ckpt", type=Path, required=True, help="the generator's checkpoint")
     parser.add_argument("--predict_dir", type=Path, required=True, help="the folder to write")
     parser.add_argument("--run", default="run", help="the run's name, for the gallery's heading")
-    parser.add_argument("--device_target", default="CPU", help="CPU, GPU or Ascend (default: CPU)")
+    parser.add_argument("--device_target", choices=DEVICES, default="CPU", help="default: CPU")
     add_flags(parser, PredictSettings)
     add_flags(parser, ThreadSettings)
     arguments = parser.parse_args()

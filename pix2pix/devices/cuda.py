@@ -55,19 +55,19 @@ def needs() -> list[Need]:
 
 def cuda_home() -> Path:
     """The CUDA_HOME of the user if MindSpore can use that release, else a folder of this project."""
-    own = Path(os.environ.get("CUDA_HOME", OWN_HOME))
+    own = Path(os.environ.get("CUDA_HOME") or OWN_HOME)
     return own if _release(own) in RELEASES else OWN_HOME
 
 
 def environment() -> dict[str, str]:
     """The variables with which MindSpore finds its back end and CUDA's libraries; empty if they are already set."""
     home = cuda_home()
-    before = [folder for folder in os.environ.get("LD_LIBRARY_PATH", "").split(":") if folder]
-    folders = list(dict.fromkeys(str(path.parent) for path in _located(home).values()))
-    if os.environ.get("CUDA_HOME") == str(home) and set(folders) <= set(before):
+    before = os.environ.get("LD_LIBRARY_PATH", "")
+    folders = ":".join(dict.fromkeys(str(path.parent) for path in _located(home).values()))
+    # MindSpore puts folders of its own before these
+    if os.environ.get("CUDA_HOME") == str(home) and folders in before:
         return {}
-    before = [folder for folder in before if folder not in folders]
-    return {"CUDA_HOME": str(home), "LD_LIBRARY_PATH": ":".join(folders + before)}
+    return {"CUDA_HOME": str(home), "LD_LIBRARY_PATH": f"{folders}:{before}" if before else folders}
 
 
 def _located(home: Path) -> dict[str, Path]:
