@@ -28,6 +28,7 @@ include: "rules/evaluate_functions.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
+include: "rules/terminal.smk"
 
 
 # the limit in the default profile applies to one machine, not to a cluster
@@ -50,6 +51,14 @@ onstart:
         check_devices()
 
 
+onsuccess:
+    say_success()
+
+
+onerror:
+    say_failure()
+
+
 rule all:
     default_target: True
     input:
@@ -63,6 +72,11 @@ rule benchmarks:
         everything_of(BENCHMARKS),
         "results/benchmarks.csv",
         "results/benchmarks.html",
+
+
+# the names are printed when it is done
+rule targets:
+    localrule: True
 
 
 for group in sorted(CONFIG.runs):

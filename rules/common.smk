@@ -16,7 +16,7 @@ from pix2pix.system.errors import InputError
 
 # the name of a run is a target, like these
 RULE_NAMES = {"all", "benchmarks", "draw_demo", "download", "download_weights", "extract", "mindrecord", "train"}
-RULE_NAMES |= {"keep_best", "predict", "evaluate", "measure_fidelity", "describe", "summarize"}
+RULE_NAMES |= {"keep_best", "predict", "evaluate", "measure_fidelity", "describe", "summarize", "targets"}
 # a run has its weights in data/weights/{run}/, and data/weights/fidelity/ is for the Inception network
 RESERVED = RULE_NAMES | {"fidelity"}
 
@@ -35,11 +35,12 @@ for note in NOTES:
 IN_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 os.environ.update(PIX2PIX_HOME=workflow.basedir, PIX2PIX_PYTHON="python" if IN_CONDA else sys.executable)
 HOME = '"$PIX2PIX_HOME"'
-SCRIPTS = f'PYTHONPATH={HOME}"${{{{PYTHONPATH:+:$PYTHONPATH}}}}" "$PIX2PIX_PYTHON" {HOME}/scripts'
+# 3 is the terminal, for a progress bar, and 4 is the log, since tee would copy the bar's every state to both
+SCRIPTS = f'PIX2PIX_PROGRESS=3,4 PYTHONPATH={HOME}"${{{{PYTHONPATH:+:$PYTHONPATH}}}}" "$PIX2PIX_PYTHON" {HOME}/scripts'
 # Snakemake formats the path of an environment, so braces are escaped
 ENVS = f"{workflow.basedir}/workflow/envs".replace("{", "{{").replace("}", "}}")
 # the output of a program goes to the terminal and to its log; tee ignores the signals that make training save and exit
-LOG_TO = """2>&1 | sh -c 'trap "" INT TERM; exec tee "$0"'"""
+LOGGED = """3>&2 4>>{log:q} 2>&1 | sh -c 'trap "" INT TERM; exec tee -a "$0"' {log:q}"""
 # the shell also waits until training has saved its state
 OUTLIVE_SIGNALS = "trap : TERM;"
 # a param with the checksum of the content: an input's path would depend on the checkout

@@ -27,7 +27,7 @@ rule draw_demo:
     params:
         counts=drawn_flags,
     shell:
-        f"{SCRIPTS}/draw_demo.py " "{output:q} {params.counts} " f"{LOG_TO} {{log:q}}"
+        f"{SCRIPTS}/draw_demo.py " "{output:q} {params.counts} " f"{LOGGED}"
 
 
 rule download:
@@ -51,7 +51,7 @@ rule download:
     shell:
         f"{SCRIPTS}/download.py "
         "--dataset {wildcards.dataset:q} {resources.mirrors} {resources.sha256} {output:q} "
-        f"{LOG_TO} {{log:q}}"
+        f"{LOGGED}"
 
 
 rule download_weights:
@@ -71,7 +71,7 @@ rule download_weights:
         runtime=120,
         addresses=weights_flags,
     shell:
-        f"{SCRIPTS}/download_weights.py " "{resources.addresses} {output:q} " f"{LOG_TO} {{log:q}}"
+        f"{SCRIPTS}/download_weights.py " "{resources.addresses} {output:q} " f"{LOGGED}"
 
 
 rule extract:
@@ -97,7 +97,7 @@ rule extract:
     shell:
         f"{SCRIPTS}/extract.py "
         "{params.source} {output:q} --splits {params.splits} --threads {threads} {resources.sha256} "
-        f"{LOG_TO} {{log:q}}"
+        f"{LOGGED}"
 
 
 rule mindrecord:
@@ -119,6 +119,4 @@ rule mindrecord:
     params:
         part=shard_flags,
     shell:
-        f"{SCRIPTS}/mindrecord.py "
-        "{input:q} {output.records:q} {params.part} --threads {threads} "
-        f"{LOG_TO} {{log:q}}"
+        f"{SCRIPTS}/mindrecord.py " "{input:q} {output.records:q} {params.part} --threads {threads} " f"{LOGGED}"

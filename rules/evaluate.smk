@@ -31,7 +31,7 @@ rule predict:
         f"{SCRIPTS}/predict.py "
         "{input.records:q} --ckpt={input.ckpt:q} --predict_dir {output:q} --run {wildcards.run:q}"
         " {params.settings} --device_target {resources.device_target} --threads {threads} "
-        f"{LOG_TO} {{log:q}}"
+        f"{LOGGED}"
 
 
 rule evaluate:
@@ -59,7 +59,7 @@ rule evaluate:
         f"{SCRIPTS}/evaluate.py "
         "{input.records:q} --predict_dir {input.predictions:q} {params.about}"
         " --csv {output.images:q} --json {output.summary:q} --threads {threads} "
-        f"{LOG_TO} {{log:q}}"
+        f"{LOGGED}"
 
 
 rule measure_fidelity:
@@ -86,7 +86,7 @@ rule measure_fidelity:
         f"{SCRIPTS}/measure_fidelity.py "
         "{output:q} --predict_dir {input.predictions:q} --weights {input.weights:q} --sha256 {params.sha256:q}"
         " --threads {threads} "
-        f"{LOG_TO} {{log:q}}"
+        f"{LOGGED}"
 
 
 rule describe:
@@ -121,7 +121,7 @@ rule describe:
     shell:
         f"{SCRIPTS}/describe.py "
         "results/{wildcards.run:q} {output.page:q} {output.gallery:q} {params.about} "
-        f"{LOG_TO} {{log:q}}"
+        f"{LOGGED}"
 
 
 rule summarize:
@@ -160,4 +160,4 @@ rule summarize:
         f"{SCRIPTS}/summarize.py "
         "{params.about} --csv {output.table:q} --html {output.page:q} "
         f"--published {HOME}/workflow/published.yaml "
-        f"{LOG_TO} {{log:q}}"
+        f"{LOGGED}"

@@ -33,7 +33,7 @@ rule train:
         "{input.records:q} --ckpt_dir results/{wildcards.run:q}/ckpt"
         " --train_fakeimg_dir results/{wildcards.run:q}/fake_img --loss_show_dir results/{wildcards.run:q}/loss_show"
         " --state_dir results/{wildcards.run:q}/state {params.settings} {resources.where} --train_threads {threads} "
-        f"{LOG_TO} {{log:q}}"
+        f"{LOGGED}"
 
 
 rule keep_best:
@@ -58,4 +58,4 @@ rule keep_best:
         f"{SCRIPTS}/keep_best.py "
         "results/{wildcards.run:q}/snapshots/Generator_best.ckpt {output:q}"
         " --apart results/{wildcards.run:q}/epochs/{wildcards.epoch:q}/snapshots/Generator_best.ckpt "
-        f"{LOG_TO} {{log:q}}"
+        f"{LOGGED}"

@@ -37,9 +37,7 @@ def expected_of(path: Path, sha256: str | None) -> Expected | None:
     if not record.exists():
         return None
     digest = _valid(record.read_text(errors="replace").partition(" ")[0].strip(), str(record))
-    return Expected(
-        digest, f"was recorded by the first download: if the change is expected, delete {record} and start again"
-    )
+    return Expected(digest, f"was recorded with the file: if the change is expected, delete {record} and start again")
 
 
 def difference(digest: str, expected: Expected | None) -> str | None:

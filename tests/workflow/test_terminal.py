@@ -1,0 +1,75 @@
+"""What a user reads on the terminal: jobs, failures, unknown targets."""
+
+import re
+import shutil
+
+import pytest
+from conftest import snakemake
+
+TIME = r"\d\d:\d\d:\d\d"
+
+
+@pytest.fixture
+def work(finished, tmp_path):
+    """A copy of a finished working folder, and the arguments that name its configuration."""
+    folder, config = finished
+    return shutil.copytree(folder, tmp_path / "work"), ("--configfile", str(config))
+
+
+def shown(done):
+    """The lines after those that Snakemake prints before it reads the Snakefile."""
+    return [
+        line for line in done.stdout.splitlines() if line and not line.startswith(("Using workflow", "Config file"))
+    ]
+
+
+def test_each_job_is_a_line_and_the_last_line_says_what_to_open(work):
+    folder, config = work
+    (folder / "results/squares/run.html").unlink()
+    lines = shown(snakemake(folder, "results/squares/run.html", *config))
+    assert lines[0] == "1 jobs: 1 describe"
+    assert re.fullmatch(rf"{TIME} describe squares", lines[1])
+    assert re.fullmatch(rf"{TIME} 1 of 1 jobs done", lines[-2])
+    assert re.fullmatch(r"done in \d+ min \d+ s; open results/squares/run.html", lines[-1])
+
+
+def test_a_shell_command_is_shown_on_request(work):
+    folder, config = work
+    (folder / "results/squares/run.html").unlink()
+    assert "scripts/describe.py" in snakemake(folder, "results/squares/run.html", "-p", *config).stdout
+
+
+def test_a_failed_job_is_named_with_its_error_and_its_log(work):
+    folder, config = work
+    (folder / "results/squares/metrics.json").write_text("{")
+    (folder / "results/squares/run.html").unlink()
+    done = snakemake(folder, "results/squares/run.html", *config, check=False)
+    assert done.returncode == 1
+    error, log, remedy = shown(done)[-3:]
+    assert error.startswith("error: describe squares: failed: results/squares/metrics.json: ")
+    assert log == "  its log: logs/describe/squares.log"
+    assert remedy.startswith("  when that is corrected, give the same command again")
+    assert "Traceback" not in done.stdout
+    assert "CalledProcessError" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("target", "nearest"),
+    [
+        ("square", "squares"),
+        ("results/square/predict", "results/squares/predict"),
+        ("results/squares/metric.json", "results/squares/metrics.json"),
+    ],
+)
+def test_an_unknown_target_gets_the_nearest_names(tmp_path, tiny_config, target, nearest):
+    done = snakemake(tmp_path, target, "-n", "--configfile", str(tiny_config), check=False)
+    assert done.returncode == 1
+    last = shown(done)[-1]
+    assert last.startswith(f"error: no target is named {target}; did you mean {nearest}")
+    assert last.endswith("(snakemake targets lists all of them)")
+
+
+def test_targets_lists_runs_and_their_files(tmp_path, tiny_config):
+    lines = shown(snakemake(tmp_path, "targets", "--configfile", str(tiny_config)))
+    assert {"all", "squares", "results/squares/predict", "results/summary.html", "data/squares/pairs"} <= set(lines)
+    assert "results/squares/ckpt/Generator_2.ckpt" in lines
