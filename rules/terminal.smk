@@ -50,7 +50,7 @@ def last_error(path):
 
 def targets_of(run):
     """The files and folders of a run that can be requested."""
-    made = ["predict", "metrics.json", "metrics.csv", "fidelity.json", "run.html"]
+    made = ["predict", "metrics.json", "metrics.csv", "fidelity.json", "run.html", "gallery.html"]
     trained = [f"ckpt/Generator_{RUNS[run].train.epoch_num}.ckpt"] * (RUNS[run].ckpt is None)
     return [f"results/{run}/{name}" for name in made + trained]
 
@@ -120,7 +120,8 @@ def pages_made():
     """The pages among the requested results: the summary first."""
     files = [str(file) for job in workflow.dag.targetjobs for file in job.output or job.input]
     pages = [file for file in files if file.endswith(".html")]
-    pages += [f"{file}/index.html" for file in files if Path(file).name == "predict"]
+    if not pages:
+        pages = [f"{file}/index.html" for file in files if Path(file).name == "predict"]
     return sorted(dict.fromkeys(pages), key=lambda page: page.count("/"))
 
 
