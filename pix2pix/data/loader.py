@@ -1,9 +1,8 @@
 """Loading of batches from records: each pair is decoded once, and both halves get the same crop and flip."""
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,14 @@ from PIL import Image, ImageOps
 
 from pix2pix.config.settings import TrainSettings
 from pix2pix.config.values import Direction, height_and_width
+from pix2pix.data.ahead import map_ahead
 from pix2pix.data.images import halves, open_rgb
 from pix2pix.data.records import count, iterate, place
 from pix2pix.system.errors import InputError
 
 DECODING_THREADS = 2
 BATCHES_AHEAD = 8
+PAIRS_AHEAD = 8
 VISIBLY_SQUASHED = 1.02  # ratio of aspect ratios
 
 
@@ -167,26 +168,19 @@ def batches(
     wanted = [position for batch in positions for position in batch]
     records = iterate(files, [int(plan.order[position]) for position in wanted])
 
-    def prepare(record: tuple[str, bytes], position: int) -> tuple[np.ndarray, np.ndarray]:
+    def prepare(wanted: tuple[tuple[str, bytes], int]) -> tuple[np.ndarray, np.ndarray]:
+        record, position = wanted
         how = int(plan.left[position]), int(plan.top[position]), bool(plan.flip[position]), settings
         part, labels = float(plan.part[position]), settings.target_palette is not None
         x, y = _decode_of(files, int(plan.order[position]), record, settings.direction)
         x, y = augment(x, *how, part=part), augment(y, *how, part=part, labels=labels)
         return to_array(x, settings.g_in_planes), to_array(y, settings.g_out_planes)
 
-    ahead: deque = deque()
-    with ThreadPoolExecutor(DECODING_THREADS, "decode") as threads:
-        for batch in positions:
-            ahead.append([threads.submit(prepare, next(records), position) for position in batch])
-            if len(ahead) > BATCHES_AHEAD:
-                yield _stack(ahead.popleft())
-        while ahead:
-            yield _stack(ahead.popleft())
-
-
-def _stack(pairs: list) -> tuple[np.ndarray, np.ndarray]:
-    x, y = zip(*(pair.result() for pair in pairs), strict=True)
-    return np.stack(x), np.stack(y)
+    ahead = BATCHES_AHEAD * max(map(len, positions), default=1)
+    prepared = map_ahead(prepare, zip(records, wanted, strict=True), DECODING_THREADS, ahead)
+    for batch in positions:
+        x, y = zip(*islice(prepared, len(batch)), strict=True)
+        yield np.stack(x), np.stack(y)
 
 
 def whole_pairs(
@@ -199,12 +193,17 @@ def whole_pairs(
     """Yield name, input and target, each (height, width, 3) uint8, of every record, in file order.
 
     Both are resized to `size`, or, with `keep_aspect`, to fit into it. `labels`: whether targets are label maps.
+    Threads decode the next pairs in advance.
 
     Raises:
         InputError: a file is damaged, or a record is not a pair.
     """
     count(files)
     resized = fit if keep_aspect else resize
-    for number, record in enumerate(iterate(files)):
+
+    def prepare(numbered: tuple[int, tuple[str, bytes]]) -> tuple[str, np.ndarray, np.ndarray]:
+        number, record = numbered
         x, y = _decode_of(files, number, record, direction)
-        yield record[0], np.asarray(resized(x, size)), np.asarray(resized(y, size, labels))
+        return record[0], np.asarray(resized(x, size)), np.asarray(resized(y, size, labels))
+
+    yield from map_ahead(prepare, enumerate(iterate(files)), DECODING_THREADS, PAIRS_AHEAD)

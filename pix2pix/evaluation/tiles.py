@@ -23,9 +23,20 @@ def translate_padded(forward: Forward, image: np.ndarray, channels: int, height:
     Returns:
         (channels, h, w) float32 in [-1, 1].
     """
+    batch = to_array(Image.fromarray(padded(image, height, width)), channels)[np.newaxis]
+    return cropped(forward(ms.Tensor(batch)).asnumpy()[0], *image.shape[:2])
+
+
+def padded(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Pad an image, (h, w, 3), to (height, width, 3) by reflection, half on each side."""
     h, w = image.shape[:2]
+    if (h, w) == (height, width):
+        return image
     top, left = (height - h) // 2, (width - w) // 2
-    if (h, w) != (height, width):
-        image = np.pad(image, ((top, height - h - top), (left, width - w - left), (0, 0)), "reflect")
-    batch = to_array(Image.fromarray(image), channels)[np.newaxis]
-    return forward(ms.Tensor(batch)).asnumpy()[0, :, top : top + h, left : left + w]
+    return np.pad(image, ((top, height - h - top), (left, width - w - left), (0, 0)), "reflect")
+
+
+def cropped(output: np.ndarray, h: int, w: int) -> np.ndarray:
+    """Cut what `padded` added off the generator's output, (channels, height, width): (channels, h, w)."""
+    top, left = (output.shape[1] - h) // 2, (output.shape[2] - w) // 2
+    return output[:, top : top + h, left : left + w]

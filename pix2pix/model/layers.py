@@ -1,5 +1,7 @@
 """Layers of both networks, written to be fast with MindSpore's CPU kernels."""
 
+from collections.abc import Sequence
+
 import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
@@ -73,6 +75,17 @@ class PureBatchNorm(nn.BatchNorm2d):
         return self.pure(x, self.gamma, self.beta, *self.unread)[0]
 
 
+class SeparateBatchNorm(PureBatchNorm):
+    """Batch normalisation of every image with its own statistics, as if it were alone in its batch."""
+
+    def construct(self, x):
+        images, channels, height, width = x.shape
+        # what other images hold are other channels
+        unread = ops.zeros(images * channels, x.dtype)
+        gamma, beta = ops.tile(self.gamma, (images,)), ops.tile(self.beta, (images,))
+        return self.pure(x.reshape(1, -1, height, width), gamma, beta, unread, unread)[0].reshape(x.shape)
+
+
 def empty_rows(images: int, height: int) -> int:
     """Rows of zeros to insert after each image when a layer folds its batch into one image; 0: do not fold.
 
@@ -133,9 +146,14 @@ class Dropout(nn.Cell):
     def construct(self, x):
         return x * self.kept[: x.shape[0]]
 
-    def draw(self, random: np.random.Generator) -> None:
-        """Draw a new mask: each value is dropped with probability 0.5, and kept values are doubled."""
-        mask = random.integers(2, size=self.kept.shape).astype(np.float32) * 2
+    def draw(self, randoms: Sequence[np.random.Generator]) -> None:
+        """Draw a new mask: each value is dropped with probability 0.5, and kept values are doubled.
+
+        Each of the generators draws the masks of an equal part of the batch.
+        """
+        batch, *rest = self.kept.shape
+        parts = [random.integers(2, size=(batch // len(randoms), *rest)) for random in randoms]
+        mask = np.concatenate(parts).astype(np.float32) * 2
         # set_data would allocate new memory, which a compiled graph would not read
         ops.assign(self.kept, ms.Tensor(mask))
 
@@ -154,10 +172,12 @@ def leaky_relu(alpha: float) -> nn.Cell:
     return LeakyReLU(alpha) if tuned_for_cpu() else nn.LeakyReLU(alpha)
 
 
-def norm_layer(norm: str, channels: int, pure: bool = False) -> nn.Cell:
-    """Normalisation with the statistics of the current batch, both in training and for prediction."""
+def norm_layer(norm: str, channels: int, pure: bool = False, separate: bool = False) -> nn.Cell:
+    """Normalisation with the statistics of the current batch, or of every image (`separate`)."""
     if norm == "instance":
         return InstanceNorm()
+    if separate:
+        return SeparateBatchNorm(channels)
     if pure and tuned_for_cpu():
         return PureBatchNorm(channels)
     return nn.BatchNorm2d(channels, use_batch_statistics=True)

@@ -4,7 +4,7 @@ Parameter names and shapes are those of the published MindSpore checkpoints
 (model.model.0.weight ..., features.0.weight ...).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import mindspore as ms
 import numpy as np
@@ -32,7 +32,15 @@ class UnetBlock(nn.Cell):
     """
 
     def __init__(
-        self, settings: GeneratorSettings, channels: int, inner: int, outer: int, below, drop, outermost=False
+        self,
+        settings: GeneratorSettings,
+        channels: int,
+        inner: int,
+        outer: int,
+        below,
+        drop,
+        outermost=False,
+        separate=False,
     ):
         super().__init__()
         bias = settings.norm == "instance"
@@ -45,8 +53,8 @@ class UnetBlock(nn.Cell):
         else:
             layers = [leaky_relu(settings.alpha), *down]
             if not innermost:
-                layers += [norm_layer(settings.norm, inner), below]
-            layers += [*up, norm_layer(settings.norm, outer)]
+                layers += [norm_layer(settings.norm, inner, separate=separate), below]
+            layers += [*up, norm_layer(settings.norm, outer, separate=separate)]
             if drop is not None:
                 layers.append(drop)
         self.model = nn.SequentialCell(layers)
@@ -62,9 +70,12 @@ class Generator(nn.Cell):
 
     H and W are multiples of 2^g_layers. With dropout, N is at most `batch`, H and W are those of `size`, and
     `sample_dropout` must be called before each forward pass.
+    Images are normalised together, or, with `separate`, each with its own statistics.
     """
 
-    def __init__(self, settings: GeneratorSettings, size: int | tuple[int, int], batch: int = 1):
+    def __init__(
+        self, settings: GeneratorSettings, size: int | tuple[int, int], batch: int = 1, separate: bool = False
+    ):
         super().__init__()
         height, width = height_and_width(size)
         filters = [settings.g_ngf * min(2**level, 8) for level in range(settings.g_layers)]
@@ -76,7 +87,7 @@ class Generator(nn.Cell):
             if settings.dropout and 4 <= level < settings.g_layers - 1:
                 drop = Dropout((batch, outer, height >> level, width >> level))
                 self.dropouts.append(drop)
-            block = UnetBlock(settings, outer, filters[level], outer, block, drop)
+            block = UnetBlock(settings, outer, filters[level], outer, block, drop, separate=separate)
         self.model = UnetBlock(settings, settings.g_in_planes, filters[0], settings.g_out_planes, block, None, True)
         self.set_train()
 
@@ -85,9 +96,13 @@ class Generator(nn.Cell):
 
     def sample_dropout(self, *seed: int) -> None:
         """Draw new dropout masks, determined by the numbers given; without dropout, do nothing."""
-        random = np.random.default_rng(seed)
+        self.sample_dropouts([seed])
+
+    def sample_dropouts(self, seeds: Sequence[tuple[int, ...]]) -> None:
+        """Draw new dropout masks for equal parts of the batch, each determined by its own numbers."""
+        randoms = [np.random.default_rng(seed) for seed in seeds]
         for dropout in self.dropouts:
-            dropout.draw(random)
+            dropout.draw(randoms)
 
 
 class ConvNormReLU(nn.Cell):

@@ -8,7 +8,7 @@ import yaml
 from conftest import ROOT, snakemake
 
 from pix2pix.config.runs import read_config
-from pix2pix.evaluation.prediction import generate
+from pix2pix.evaluation.prediction import Translator, generate
 from pix2pix.model.checkpoint import save_network
 from pix2pix.training.step import Trainer
 
@@ -21,7 +21,7 @@ def test_demo_learns(tmp_path):
     run = read_config(yaml.safe_load((ROOT / "config.yaml").read_text()))[1]["demo"]
     save_network(Trainer(run.train).generator, "generator.", tmp_path / "untrained.ckpt")
     records = [tmp_path / "data/demo/val.mindrecord"]
-    untrained = generate(run.predict, tmp_path / "untrained.ckpt", records)
+    untrained = generate(Translator(run.predict, tmp_path / "untrained.ckpt"), records)
     before = np.mean([np.abs(fake.astype(int) - target).mean() for _, _, fake, target in untrained])
     assert metrics["n"] == 16
     assert metrics["metrics"]["l1"]["mean"] <= 0.5 * before
