@@ -6,6 +6,7 @@ from pathlib import Path
 
 from snakemake.settings.types import DeploymentMethod
 
+from pix2pix.config.datasets import Tolerance
 from pix2pix.config.flags import as_flags
 from pix2pix.config.paths import check_paths, listing_of
 from pix2pix.config.runs import BENCHMARKS, fidelity_weights, read_config

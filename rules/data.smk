@@ -3,6 +3,9 @@ wildcard_constraints:
     part=r"(train|val|test)(-\d+-of-\d+)?",
 
 
+PAIRS = directory("data/{dataset}/pairs")
+
+
 # on a cluster, these run on the submitting machine, which has network access
 localrules:
     download,
@@ -78,7 +81,7 @@ rule extract:
     input:
         images_source,
     output:
-        directory("data/{dataset}/pairs"),
+        PAIRS if CONFIG.keep.pairs else temp(PAIRS),
     log:
         "logs/extract/{dataset}.log",
     benchmark:
@@ -89,14 +92,14 @@ rule extract:
     resources:
         mem_mb=1000,
         runtime=240,
-        sha256=checksum_flag,
+        how=extract_flags,
     params:
         source=source_argument,
         splits=split_flags,
         listing=images_listing,
     shell:
         f"{SCRIPTS}/extract.py "
-        "{params.source} {output:q} --splits {params.splits} --threads {threads} {resources.sha256} "
+        "{params.source} {output:q} --splits {params.splits} --threads {threads} {resources.how} "
         f"{LOGGED}"
 
 

@@ -17,6 +17,12 @@ def checksum_flag(wildcards):
     return f"--sha256 {sha256}" if sha256 else ""
 
 
+def extract_flags(wildcards):
+    """The archive's checksum, and what stays on disk; a resource, so that a change does not trigger a rerun."""
+    flags = ["--packed"] * (not CONFIG.keep.pairs) + ["--drop_archive"] * (not CONFIG.keep.archive)
+    return " ".join([checksum_flag(wildcards), *flags]).strip()
+
+
 def weights_flags(wildcards):
     download = WEIGHTS[f"data/weights/{wildcards.file}"]
     flags = [f"--address={address}" for address in download.addresses]
@@ -29,8 +35,10 @@ def drawn_flags(wildcards):
 
 
 def split_flags(wildcards):
-    splits = CONFIG.datasets[wildcards.dataset].splits
-    return " ".join(split if pairs is None else f"{split}={pairs}" for split, pairs in splits.items())
+    dataset = CONFIG.datasets[wildcards.dataset]
+    words = [split if pairs is None else f"{split}={pairs}" for split, pairs in dataset.splits.items()]
+    # the default is not passed, so that the param is the same as without the setting
+    return " ".join(words + as_flags(dataset.tolerate) * (dataset.tolerate != Tolerance()))
 
 
 def images_source(wildcards):

@@ -19,7 +19,7 @@ def where_flags(wildcards):
     flags = as_flags(RUNS[wildcards.run].where)
     # the rule passes the number of cores that Snakemake grants
     at = flags.index("--train_threads")
-    return shlex.join(flags[:at] + flags[at + 2 :])
+    return shlex.join(flags[:at] + flags[at + 2 :] + ["--drop_snapshots"] * (not CONFIG.keep.snapshots))
 
 
 def workers_on_a_node(wildcards):

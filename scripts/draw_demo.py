@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from pix2pix.demo.drawing import write_demo
+from pix2pix.system.checksum import note_obtained, sha256_of
 from pix2pix.system.errors import InputError
 from pix2pix.system.program import run
 
@@ -24,6 +25,7 @@ def main() -> None:
     if wrong:
         raise InputError("\n".join(wrong))
     write_demo(flags.output, flags.train, flags.val, flags.seed, flags.size)
+    note_obtained(sha256_of(flags.output), flags.output)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 from pix2pix.config.flags import add_flags, read_flags
 from pix2pix.config.settings import ThreadSettings
 from pix2pix.data.loader import whole_pairs
-from pix2pix.data.records import count, iterate
+from pix2pix.data.records import count, iterate, left_out_of
 from pix2pix.evaluation.facts import read_facts
 from pix2pix.evaluation.metrics import compare, read_prediction, write_metrics
 from pix2pix.evaluation.segmentation import ceiling, confusion
@@ -30,6 +30,8 @@ def main() -> None:
     use_cores(read_flags(arguments, ThreadSettings).threads)
     about = {"run": arguments.run, "group": arguments.group or arguments.run, "dataset": arguments.dataset}
     facts = about | read_facts(arguments.predict_dir)
+    if left_out := left_out_of(arguments.records):
+        facts["left_out"] = left_out.model_dump()
     direction, labels = facts["direction"], facts.get("target_palette") is not None
     rows, matrices = [], []
     pairs = whole_pairs(arguments.records, facts["val_pic_size"], direction, labels, facts.get("keep_aspect", False))

@@ -2,12 +2,16 @@
 
 import argparse
 import sys
+from pathlib import Path
 from typing import get_args
 
+from pix2pix.config.datasets import Tolerance
 from pix2pix.config.flags import add_flags, read_flags
 from pix2pix.config.settings import ThreadSettings
 from pix2pix.config.values import Split
 from pix2pix.data.extract import extract
+from pix2pix.data.left_out import LEFT_OUT, read_left_out
+from pix2pix.system.checksum import drop_obtained
 from pix2pix.system.cores import use_cores
 from pix2pix.system.errors import InputError
 from pix2pix.system.program import run
@@ -25,12 +29,20 @@ def main() -> None:
         help="the splits to extract (train, val, test) and the number of pairs in each (default: at least one)",
     )
     parser.add_argument("--sha256", help="the archive's checksum (default: the one in SOURCE.sha256, if any)")
+    parser.add_argument("--packed", action="store_true", help="write one zip file per split, not one file per pair")
+    parser.add_argument("--drop_archive", action="store_true", help="at the end, delete SOURCE if it was downloaded")
+    add_flags(parser, Tolerance)
     add_flags(parser, ThreadSettings)
     arguments = parser.parse_args()
     splits = read_splits(arguments.splits)
     threads = use_cores(read_flags(arguments, ThreadSettings).threads)
-    counts = extract(arguments.source, arguments.output, splits, arguments.sha256, threads)
+    tolerate = read_flags(arguments, Tolerance)
+    counts = extract(arguments.source, arguments.output, splits, arguments.sha256, threads, tolerate, arguments.packed)
     print(f"{arguments.output}: " + ", ".join(f"{n} {split}" for split, n in counts.items()), file=sys.stderr)
+    if left_out := read_left_out(Path(arguments.output).with_name(LEFT_OUT)):
+        print(f"warning: {arguments.source}: tolerated: {left_out}", file=sys.stderr)
+    if arguments.drop_archive and drop_obtained(Path(arguments.source)):
+        print(f"{arguments.source}: dropped; it is downloaded again if it is needed", file=sys.stderr)
 
 
 def read_splits(words: list[str]) -> dict[str, int | None]:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from pix2pix.config.flags import add_flags, read_flags
 from pix2pix.config.settings import ThreadSettings
-from pix2pix.data.records import split_files, write_records
+from pix2pix.data.left_out import LEFT_OUT, read_left_out
+from pix2pix.data.packing import split_files
+from pix2pix.data.records import write_records
 from pix2pix.system.cores import use_cores
 from pix2pix.system.program import run
 
@@ -13,7 +15,7 @@ from pix2pix.system.program import run
 def main() -> None:
     """Parse the flags and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pairs", type=Path, help="the folder with one folder per split")
+    parser.add_argument("pairs", type=Path, help="the folder with one folder, or zip file, per split")
     parser.add_argument("output", type=Path, help="the .mindrecord file; its index is written next to it")
     parser.add_argument("--split", required=True, help="train, val or test")
     parser.add_argument("--shard", type=int, default=1, help="number of the shard, from 1 (default: 1)")
@@ -22,7 +24,7 @@ def main() -> None:
     arguments = parser.parse_args()
     use_cores(read_flags(arguments, ThreadSettings).threads)
     files = split_files(arguments.pairs / arguments.split, arguments.shard, arguments.shards)
-    write_records(files, arguments.output)
+    write_records(files, arguments.output, read_left_out(arguments.pairs.with_name(LEFT_OUT)))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pix2pix.system.cores import use_cores
 from pix2pix.system.errors import InputError
 from pix2pix.system.program import run
 from pix2pix.training.fingerprint import fingerprint_of
-from pix2pix.training.folders import Folders, chosen_folders, copy_snapshots
+from pix2pix.training.folders import Folders, chosen_folders, copy_snapshots, drop_snapshots
 from pix2pix.training.loop import train
 
 
@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--loss_show_dir", type=Path, required=True, help="folder for the loss curves")
     parser.add_argument("--state_dir", type=Path, required=True, help="folder for the state to resume training from")
     parser.add_argument("--held_out", nargs="*", default=[], type=Path, help="MindRecord files for --eval_epoch_freq")
+    parser.add_argument("--drop_snapshots", action="store_true", help="at the end, keep only the best of snapshots/")
     add_flags(parser, TrainSettings)
     add_flags(parser, WhereSettings)
     arguments = parser.parse_args()
@@ -42,7 +43,7 @@ def main() -> None:
     folders = Folders(arguments.ckpt_dir, arguments.train_fakeimg_dir, arguments.loss_show_dir, arguments.state_dir)
     if settings.eval_epoch_freq and not arguments.held_out:
         raise InputError("--eval_epoch_freq: needs --held_out, the records to evaluate on")
-    work = partial(start, settings, where, arguments.records, arguments.held_out)
+    work = partial(start, settings, where, arguments.records, arguments.held_out, drop=arguments.drop_snapshots)
     if is_worker() or own_part(where):
         sys.exit(work(folders))
     own_fingerprint = cache(partial(fingerprint_of, settings, arguments.records, arguments.held_out, where.device_num))
@@ -52,9 +53,17 @@ def main() -> None:
 
 
 def start(
-    settings: TrainSettings, where: WhereSettings, records: list[Path], held_out: list[Path], folders: Folders
+    settings: TrainSettings,
+    where: WhereSettings,
+    records: list[Path],
+    held_out: list[Path],
+    folders: Folders,
+    drop: bool = False,
 ) -> int:
-    """Train in `folders`, in this process or in workers that it starts; return the exit status."""
+    """Train in `folders`, in this process or in workers that it starts; return the exit status.
+
+    `drop`: whether snapshots/ is dropped when training has ended.
+    """
     logs = folders.state / "workers"
     if where.device_num > 1 and not is_worker():
         check_device(where.device_target)
@@ -67,6 +76,8 @@ def start(
     workers = join_workers()
     stopped_by = train(settings, where, records, folders, held_out, workers)
     status = 128 + stopped_by if stopped_by else 0
+    if drop and workers.first and not status:
+        drop_snapshots(folders)
     leave(logs, status, workers)
     return status
 

@@ -120,7 +120,7 @@ def stage(name: str, folder: Path, results: dict[str, float]) -> Iterator[dict[s
     )
 
 
-def prepare(work: Path, pairs: int, archive: Path) -> dict[str, float]:
+def prepare(work: Path, pairs: int, archive: Path, how: list[str]) -> dict[str, float]:
     """Take the archive to records; return the seconds of each stage."""
     seconds: dict[str, float] = {}
     data = work / "data"
@@ -130,24 +130,22 @@ def prepare(work: Path, pairs: int, archive: Path) -> dict[str, float]:
         found["memory"] = run_all([["download", "--dataset", "large", f"--mirror=file://{archive}", copy]])
     with stage("extract", data, seconds) as found:
         splits = [f"train={pairs}", f"val={VAL}"]
-        found["memory"] = run_all(
-            [["extract", copy, folder / "pairs", "--splits", *splits, "--threads", min(2, CORES)]]
-        )
+        found["memory"] = run_all([["extract", copy, folder / "pairs", "--splits", *splits, *how]])
     shards = -(-pairs // PAIRS_IN_A_SHARD)
-    parts = [(f"train-{shard}-of-{shards}", "train", shard, shards) for shard in range(1, shards + 1)]
+    numbers = range(1, shards + 1)
+    parts = [(f"train-{shard}-of-{shards}", "train", ["--shard", shard, "--shards", shards]) for shard in numbers]
     with stage("mindrecord", data, seconds) as found:
         found["memory"] = run_all(
             [
-                ["mindrecord", folder / "pairs", folder / f"{name}.mindrecord", "--split", split]
-                + ["--shard", shard, "--shards", number]
-                for name, split, shard, number in [*parts, ("val", "val", 1, 1)]
+                ["mindrecord", folder / "pairs", folder / f"{name}.mindrecord", "--split", split, *which]
+                for name, split, which in [*parts, ("val", "val", [])]
             ]
         )
     return seconds
 
 
 def first_steps(work: Path, seconds: dict[str, float]) -> None:
-    """Start a full-size training on all records, and end it, with its state saved, ten seconds after its first steps."""
+    """Start a full-size training on all records, and end it, with its state saved, after its first steps."""
     records, run = sorted((work / "data/large").glob("train*.mindrecord")), work / "results/large"
     names = {"ckpt_dir": "ckpt", "train_fakeimg_dir": "fake_img", "loss_show_dir": "loss_show", "state_dir": "state"}
     flags = [word for flag, name in names.items() for word in (f"--{flag}", run / name)]
@@ -165,6 +163,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=20000, help="pairs in train/ (default: 20000)")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where to make a temporary folder (default: .)")
+    parser.add_argument("--packed", action="store_true", help="without a file per pair, as with keep: {pairs: false}")
     parser.add_argument("--train", action="store_true", help="also train until the first losses are shown")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
@@ -180,7 +179,7 @@ def main() -> None:
         print(
             "| stage | s | MB of memory | most files | files after | MB on disk after |\n|---|---:|---:|---:|---:|---:|"
         )
-        seconds = prepare(work, arguments.pairs, work / "large.tar.gz")
+        seconds = prepare(work, arguments.pairs, work / "large.tar.gz", ["--packed"] * arguments.packed)
         whole = seconds["extract"] + seconds["mindrecord"]
         print(f"\nextract and mindrecord: {whole:.1f} s; ratio to tar xzf: {whole / tar:.2f}")
         if arguments.train:

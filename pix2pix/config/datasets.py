@@ -1,10 +1,39 @@
 """Settings of a dataset: where its paired images come from and how they are read."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from pix2pix.config.values import KEEP_ASPECT, Addresses, Direction, Pairs, Palette, PathName, Sha256, Split, Strict
+
+NotNegativeCount = Annotated[int, Field(ge=0)]
+
+
+class KeepSettings(Strict):
+    """What stays on disk when nothing needs it any more; a change triggers no rerun."""
+
+    archive: bool = Field(
+        True,
+        description="archives that the workflow downloaded or drew, after extraction; one that you put there is always "
+        "kept",
+    )
+    pairs: bool = Field(
+        True,
+        description="data/{dataset}/pairs/, with one file per pair; false: one zip file per split, which is deleted "
+        "when its records are written",
+    )
+    snapshots: bool = Field(
+        True, description="networks in results/{run}/snapshots/ after the end of training; the best one is always kept"
+    )
+
+
+class Tolerance(Strict):
+    """Mistakes in a dataset that are accepted, listed in data/{dataset}/left_out.json, and shown beside every score."""
+
+    bad: NotNegativeCount = Field(0, description="number of unreadable images, in all splits, that are left out")
+    count: NotNegativeCount = Field(
+        0, description="difference between the numbers of declared and found images in a split that is accepted"
+    )
 
 
 class DatasetSettings(Strict):
@@ -25,6 +54,11 @@ class DatasetSettings(Strict):
     splits: dict[Split, Pairs | None] = Field(
         {"train": None, "val": None},
         description="the splits and the number of pairs in each; null: at least one",
+    )
+    tolerate: Tolerance = Field(
+        Tolerance(),
+        description="bad: number of unreadable images that are left out; count: accepted difference from the number "
+        "of pairs in a split; both are listed beside the records and shown beside every score",
     )
     left: str = Field("A", description="content of the left half (A)")
     right: str = Field("B", description="content of the right half (B)")

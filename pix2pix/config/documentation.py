@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from pix2pix.config.datasets import DatasetSettings
+from pix2pix.config.datasets import DatasetSettings, KeepSettings
 from pix2pix.config.entries import Config
 from pix2pix.config.settings import GeneratorSettings, PredictSettings, TrainSettings, WhereSettings
 from pix2pix.system.files import replacing
@@ -34,6 +34,10 @@ run's name), any parameter below, and optionally `ckpt`, an existing generator c
 nothing is trained, and the parameters of the generator are taken from the checkpoint; if the run's entry
 states one that contradicts the checkpoint, that is an error."""
 
+KEEP_INTRODUCTION = """\
+What stays on disk, under `keep:`. A change triggers no rerun, and what was dropped is made again only when something
+that needs it reruns. What a finished job left is dropped when that job runs again."""
+
 
 def schema_text() -> str:
     """The JSON schema of config.yaml, for editors and other programs."""
@@ -46,6 +50,7 @@ def parameters_text() -> str:
     trained = {name for name in TrainSettings.model_fields if name not in own}
     sections: tuple[tuple[str, str, type[BaseModel], set[str]], ...] = (
         ("Datasets", "A dataset, under `datasets:`, is a source of paired images.", DatasetSettings, set()),
+        ("Disk", KEEP_INTRODUCTION, KeepSettings, set()),
         ("Runs: the generator", RUN_INTRODUCTION, GeneratorSettings, set()),
         ("Runs: training", "A change retrains only the affected runs.", TrainSettings, own),
         ("Runs: prediction", "A change reruns prediction, but not training.", PredictSettings, own | trained),
@@ -59,7 +64,9 @@ def _table(model: type[BaseModel], left_out: set[str]) -> str:
     rows = ["| key | default | meaning |", "|---|---|---|"]
     for name, field in model.model_fields.items():
         if name not in left_out:
-            rows.append(f"| `{name}` | `{json.dumps(field.get_default())}` | {field.description} |")
+            default = field.get_default()
+            default = default.model_dump() if isinstance(default, BaseModel) else default
+            rows.append(f"| `{name}` | `{json.dumps(default)}` | {field.description} |")
     return "\n".join(rows) + "\n"
 
 

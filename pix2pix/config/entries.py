@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, Field, create_model, model_validator
 from pydantic_core import ErrorDetails
 
-from pix2pix.config.datasets import DatasetSettings
+from pix2pix.config.datasets import DatasetSettings, KeepSettings, Tolerance
 from pix2pix.config.settings import FidelitySettings, PredictSettings, TrainSettings, WhereSettings
 from pix2pix.config.values import Addresses, Checkpoint, Name, Names, Seeds, Sha256, Strict, is_address
 
@@ -80,6 +80,9 @@ class Config(Overrides):
     comparisons: dict[Annotated[str, Field(min_length=1)], Names] = Field(
         {}, description="runs that the summary compares with one another, by title"
     )
+    keep: KeepSettings = Field(
+        KeepSettings(), description="what stays on disk when nothing needs it any more; a change triggers no rerun"
+    )
     fidelity: FidelitySettings = Field(default_factory=FidelitySettings, description="FID and KID")
 
 
@@ -103,7 +106,11 @@ def explain(error: ErrorDetails, prefix: tuple[str, ...]) -> str:
 def _keys_at(where: tuple[str, ...]) -> list[str]:
     """The valid keys at the place of an unknown key."""
     model: type[BaseModel] = Config
-    if where[0] == "datasets":
+    if where[0] == "keep":
+        model = KeepSettings
+    elif where[0] == "datasets" and "tolerate" in where[:-1]:
+        model = Tolerance
+    elif where[0] == "datasets":
         model = DatasetSettings
     elif where[0] == "runs":
         model = RunSettings

@@ -7,14 +7,16 @@ An archive may contain the splits directly or in one top folder of any name:
 All of these become OUTPUT/train/1.jpg, byte for byte.
 """
 
-import sys
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from statistics import median
 
+from pix2pix.config.datasets import Tolerance
 from pix2pix.data.images import half_size
+from pix2pix.data.left_out import LEFT_OUT, write_left_out
+from pix2pix.data.packing import Write, as_files, as_zips
+from pix2pix.data.sorting import HopelessError, Sorter, shortened
 from pix2pix.sources.archive import archive_files
 from pix2pix.sources.folder import folder_files
 from pix2pix.system.checksum import verify
@@ -23,13 +25,8 @@ from pix2pix.system.errors import InputError
 from pix2pix.system.files import replacing
 from pix2pix.system.progress import Progress
 
-IGNORED = (".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini")  # and ._*: written by file managers
-MOST_LINES = 50
-OTHER_SHAPE = 1.6  # ratio of aspect ratios; halving a square single image gives half the ratio of square halves
-LONGEST_STEM = 200  # bytes; predictions are named after it
 WAITING = 16  # images per thread that are read ahead,
 IN_MEMORY = 2**27  # and their total number of bytes, if there is more than one
-MOST_NOTES = 10_000  # problems, or skipped folders, kept in memory
 
 
 def extract(
@@ -38,6 +35,8 @@ def extract(
     splits: Mapping[str, int | None],
     sha256: str | None = None,
     threads: int = 2,
+    tolerate: Tolerance = Tolerance(),  # noqa: B008 - it is immutable
+    packed: bool = False,
 ) -> dict[str, int]:
     """Extract and check the pairs of an archive or a folder into `output`/{split}/, atomically.
 
@@ -47,6 +46,9 @@ def extract(
         splits: the splits to extract and the number of pairs in each; None: at least one.
         sha256: the archive's checksum; by default, the one recorded next to it, if any.
         threads: number of images checked in parallel.
+        tolerate: how many unreadable images are left out, and how far a split may be from its number. What was
+            tolerated is listed in left_out.json beside `output`, which exists only then.
+        packed: write one uncompressed `output`/{split}.zip per split instead of a file per pair.
 
     Returns:
         the number of pairs in each split.
@@ -59,111 +61,21 @@ def extract(
     source, output = Path(source), Path(output)
     needed = _check_source(source, output, sha256)
     output.parent.mkdir(parents=True, exist_ok=True)
-    sorter = _Sorter(splits)
+    sorter = Sorter(splits, tolerate)
     files = folder_files if source.is_dir() else archive_files
     with disk_space(output.parent, needed), replacing(output) as scratch:
-        for split in splits:
-            (scratch / split).mkdir(parents=True)
-        problems = sorter.problems
         try:
             images = files(source, sorter.wanted, sorter.note)
-            _save_all(images, scratch, sorter, threads, output.parent.name)
-            problems += sorter.wrong_counts()
-        except _HopelessError:
+            with (as_zips if packed else as_files)(scratch, splits) as write:
+                _save_all(images, write, sorter, threads, output.parent.name)
+        except HopelessError:
             pass  # the problems found so far are reported
         sorter.report_skipped(source)
-        if problems:
-            raise InputError("\n".join(_shortened([f"{source}: {line}" for line in problems])))
+        if problems := sorter.all_problems():
+            raise InputError("\n".join(shortened([f"{source}: {line}" for line in problems])))
         sorter.report_single(source)
-    return {split: len(names) for split, names in sorter.names.items()}
-
-
-class _HopelessError(Exception):
-    """There are too many problems to continue."""
-
-
-class _Sorter:
-    """Sorts files into splits, and collects problems."""
-
-    def __init__(self, splits: Mapping[str, int | None]):
-        self.splits = splits
-        self.names: dict[str, dict[str, PurePosixPath]] = {split: {} for split in splits}
-        self.tops: dict[PurePosixPath, None] = {}
-        self.skipped: Counter[PurePosixPath] = Counter()
-        self.nested: set[PurePosixPath] = set()
-        self.problems: list[str] = []
-        self.shapes: dict[PurePosixPath, float] = {}
-
-    def note(self, problem: str) -> None:
-        """Record a problem; stop reading if there are too many."""
-        self.problems.append(problem)
-        if len(self.problems) > MOST_NOTES:
-            raise _HopelessError
-
-    def wanted(self, path: PurePosixPath) -> bool:
-        """Whether a file is a pair to extract; problems are recorded."""
-        if any(part.startswith("._") or part in IGNORED for part in path.parts):
-            return False
-        depth = next((i for i in (1, 0) if len(path.parts) > i + 1 and path.parts[i] in self.splits), None)
-        if depth is None:
-            known = path.parent in self.skipped or len(self.skipped) < MOST_NOTES
-            self.skipped[path.parent if known else PurePosixPath("...")] += 1
-            return False
-        if len(path.parts) > depth + 2:
-            if path.parent not in self.nested:
-                self.nested.add(path.parent)
-                self.note(f"{path.parent}: is a folder within a split: images must be directly in their split")
-            return False
-        self._note_top(PurePosixPath(*path.parts[:depth]))
-        return self._is_new(path, path.parts[depth])
-
-    def _note_top(self, top: PurePosixPath) -> None:
-        if top not in self.tops:
-            self.tops[top] = None
-            if len(self.tops) > 1:
-                first = next(iter(self.tops))
-                self.note(f"{top}: contains splits, and so does {first}: there must be one top folder")
-
-    def _is_new(self, path: PurePosixPath, split: str) -> bool:
-        if len(path.stem.encode()) > LONGEST_STEM:
-            self.note(f"{path}: has a name longer than {LONGEST_STEM} bytes")
-            return False
-        earlier = self.names[split].setdefault(path.stem, path)
-        if earlier is not path:
-            what = "occurs twice" if earlier == path else f"has the same name as {earlier.name}"
-            self.note(f"{path}: {what}: predictions are named after it, so it must be unique in its split")
-        return earlier is path
-
-    def wrong_counts(self) -> Iterator[str]:
-        """Yield a line for each split that is empty or does not have the declared number of pairs."""
-        for split, declared in self.splits.items():
-            count = len(self.names[split])
-            if not count:
-                folders = ", ".join(sorted({str(folder) for folder in self.skipped} - {"."})[:MOST_LINES])
-                yield f"split {split} has no images" + (f"; there are other folders: {folders}" if folders else "")
-            elif declared not in (None, count):
-                yield f"split {split} has {count} images, but {declared} are declared"
-
-    def report_skipped(self, source: Path) -> None:
-        """Print the number of skipped files in each folder."""
-        for folder, count in sorted(self.skipped.items())[:MOST_LINES]:
-            files = "1 file" if count == 1 else f"{count} files"
-            print(f"{source}: {files} skipped in {folder}: not in a declared split", file=sys.stderr)
-
-    def report_single(self, source: Path) -> None:
-        """Warn about images that may be single images rather than pairs: their halves have an unusual shape."""
-        if not self.shapes:
-            return
-        usual = median(self.shapes.values())
-        lines = [
-            f"{path}: its halves are {shape:.2f} times as wide as high, those of others {usual:.2f}: is it a pair A|B?"
-            for path, shape in self.shapes.items()
-            if max(shape / usual, usual / shape) > OTHER_SHAPE
-        ]
-        if usual < 1 / OTHER_SHAPE:
-            lines.insert(0, f"halves are {usual:.2f} times as wide as high: are these pairs A|B, or single images?")
-        for line in _shortened([f"{source}: {line}" for line in lines]):
-            print(f"warning: {line}", file=sys.stderr)
+        write_left_out(sorter.left_out(), output.with_name(LEFT_OUT))
+    return sorter.used()
 
 
 def _check_source(source: Path, output: Path, sha256: str | None) -> int | None:
@@ -182,7 +94,7 @@ def _check_source(source: Path, output: Path, sha256: str | None) -> int | None:
 
 
 def _save_all(
-    images: Iterator[tuple[PurePosixPath, bytes]], folder: Path, sorter: _Sorter, threads: int, title: str
+    images: Iterator[tuple[PurePosixPath, bytes]], write: Write, sorter: Sorter, threads: int, title: str
 ) -> None:
     """Check and write the images in parallel, with a limited number of them in memory."""
     counts = [count for count in sorter.splits.values() if count is not None]
@@ -195,18 +107,18 @@ def _save_all(
                 path, _, future = pending.popleft()
                 result = future.result()
                 if isinstance(result, str):
-                    sorter.note(f"{path}: {result}")
+                    sorter.note_unreadable(path, result)
                 else:
                     sorter.shapes[path] = result
                 bar.update()
 
         for path, data in images:
             finish(WAITING * threads - 1, max(0, IN_MEMORY - len(data)))
-            pending.append((path, len(data), pool.submit(_save, data, folder / path.parent.name / path.name)))
+            pending.append((path, len(data), pool.submit(_save, data, path, write)))
         finish(0, 0)
 
 
-def _save(data: bytes, target: Path) -> float | str:
+def _save(data: bytes, path: PurePosixPath, write: Write) -> float | str:
     """Write a pair; return the aspect ratio (width / height) of its halves, or a problem.
 
     Files that are not images are not written to disk.
@@ -215,10 +127,5 @@ def _save(data: bytes, target: Path) -> float | str:
         width, height = half_size(data)
     except InputError as error:
         return str(error).removeprefix("image: ")
-    target.write_bytes(data)
+    write(path.parent.name, path.name, data)
     return width / height
-
-
-def _shortened(lines: list[str]) -> list[str]:
-    more = len(lines) - MOST_LINES
-    return lines if more <= 0 else [*lines[:MOST_LINES], f"... and {more} more"]

@@ -14,17 +14,19 @@ import os
 import shutil
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from mindspore.dataset import MindDataset, SubsetSampler
 from mindspore.mindrecord import FileWriter
 
+from pix2pix.data.left_out import LeftOut
+from pix2pix.data.packing import Pair, size_of
 from pix2pix.system.checksum import sha256_of
 from pix2pix.system.disk import disk_space
 from pix2pix.system.errors import InputError
-from pix2pix.system.files import natural_order, scratch_folder, sync
+from pix2pix.system.files import scratch_folder, sync
 from pix2pix.system.progress import Progress
 
 SCHEMA = {"name": {"type": "string"}, "pair": {"type": "bytes"}}
@@ -33,27 +35,22 @@ AT_ONCE = 2**22  # bytes of images given to MindRecord's writer in one call; one
 SPARE = 2**26  # bytes; more than MindRecord writes at once, or requires to be free
 
 
-def split_files(folder: Path, shard: int = 1, shards: int = 1) -> list[Path]:
-    """The images in shard `shard` (from 1) of `shards` of a split, sorted by name."""
-    files = sorted(folder.iterdir(), key=lambda file: natural_order(file.stem))
-    first, last = (len(files) * part // shards for part in (shard - 1, shard))
-    return files[first:last]
-
-
-def write_records(files: list[Path], path: Path) -> None:
+def write_records(files: Sequence[Pair], path: Path, left_out: LeftOut | None = None) -> None:
     """Write the images to `path` and `path`.db, atomically, and read them back.
+
+    `left_out`: what the dataset is used without; stored in the index.
 
     Raises:
         InputError: the data read back differs from the images, or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    needed = sum(file.stat().st_size for file in files) + HEADER
+    needed = sum(map(size_of, files)) + HEADER
     # the index contains the name of its data file, so both are written under their final names in a scratch folder
     with disk_space(path.parent, needed), scratch_folder(path) as scratch:
         written = scratch / path.name
         try:
             _check_records(written, _write(files, written))
-            _seal(written, len(files))
+            _seal(written, len(files), left_out)
         except (RuntimeError, sqlite3.Error) as error:
             raise _unwritten(path, error) from None
         sync(scratch)
@@ -61,7 +58,7 @@ def write_records(files: list[Path], path: Path) -> None:
         written.replace(path)
 
 
-def _write(files: list[Path], path: Path) -> dict[str, int]:
+def _write(files: Sequence[Pair], path: Path) -> dict[str, int]:
     """Write the images and the index; return a checksum per name."""
     checksums = {}
     writer = FileWriter(str(path), shard_num=1, overwrite=True)
@@ -102,9 +99,12 @@ def _check_records(path: Path, checksums: dict[str, int]) -> None:
         )
 
 
-def _seal(path: Path, records: int) -> None:
-    """Store the number of records and the checksums of the data and of the index in the index."""
+def _seal(path: Path, records: int, left_out: LeftOut | None = None) -> None:
+    """Store the number of records, what was left out, and the checksums of data and index in the index."""
     with closing(sqlite3.connect(_index(path))) as index, index:
+        if left_out:
+            index.execute("CREATE TABLE LEFT_OUT(JSON TEXT)")
+            index.execute("INSERT INTO LEFT_OUT VALUES(?)", (left_out.model_dump_json(),))
         facts = records, sha256_of(path), _rows(index)
         index.execute("CREATE TABLE WRITTEN(RECORDS INT, SHA256 TEXT, INDEX_SHA256 TEXT)")
         index.execute("INSERT INTO WRITTEN VALUES(?, ?, ?)", facts)
@@ -160,6 +160,20 @@ def count(paths: list[Path]) -> int:
     return sum(map(_count_one, paths))
 
 
+def left_out_of(paths: list[Path]) -> LeftOut | None:
+    """What the dataset of the files is used without; None if nothing was left out.
+
+    Raises:
+        InputError: like `count`, which checks the files first.
+    """
+    count(paths)
+    with closing(_open_index(paths[0])) as index:
+        if not _has_table(index, "LEFT_OUT"):
+            return None
+        [text] = index.execute("SELECT JSON FROM LEFT_OUT").fetchone()
+    return LeftOut.model_validate_json(text)
+
+
 def place(paths: list[Path], number: int) -> str:
     """The location of a record, by number (from 0), in verified files: `train.mindrecord: record 12`."""
     for path in paths:
@@ -192,9 +206,13 @@ def _open_index(path: Path) -> sqlite3.Connection:
 
 def _facts(index: sqlite3.Connection) -> tuple[int, str, str] | None:
     """Number of records and checksums of data and index; None in files of earlier versions, which lack them."""
-    if not index.execute("SELECT 1 FROM sqlite_master WHERE name = 'WRITTEN'").fetchone():
+    if not _has_table(index, "WRITTEN"):
         return None
     return index.execute("SELECT * FROM WRITTEN").fetchone()
+
+
+def _has_table(index: sqlite3.Connection, name: str) -> bool:
+    return index.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None
 
 
 def _check_files(path: Path) -> None:

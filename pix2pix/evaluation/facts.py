@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from pix2pix.config.values import Direction, Palette, Positive, Size, Split, height_and_width, size_text
+from pix2pix.data.left_out import LeftOut
 from pix2pix.system.json_file import read_json
 
 FACTS = "facts.json"
@@ -59,6 +60,7 @@ class Report(Facts, Scores):
     dataset: str
     class_iou: dict[str, float | None] | None = None
     ceilings: dict[str, float] | None = None
+    left_out: LeftOut | None = None
 
 
 class MeasuredRun(Report):

@@ -90,6 +90,7 @@ def _section(comparison: Comparison, published: dict) -> dict[str, object]:
         "marks": {name: mark_best(comparison.rows, name) for name in comparison.metrics},
         "bars": {name: place_intervals(comparison.rows, name) for name in comparison.metrics},
         "examples": examples(comparison),
+        "left_out": sorted({str(run.left_out) for row in comparison.rows for run in row.runs if run.left_out}),
         "comparable": [each for each in numbers if each.metrics],
         "not_comparable": [each for each in numbers if not each.metrics],
     }

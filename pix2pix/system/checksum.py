@@ -73,6 +73,30 @@ def keep(digest: str, path: Path) -> None:
             scratch.write_text(line)
 
 
+def note_obtained(digest: str, path: Path) -> None:
+    """Note beside a file that the workflow obtained it, so that it may be dropped."""
+    with replacing(_obtained(path)) as scratch:
+        scratch.write_text(f"{digest}  {path.name}\n")
+
+
+def drop_obtained(path: Path) -> bool:
+    """Delete a file if the workflow obtained it and it is unchanged since; its recorded checksum is kept.
+
+    Returns:
+        whether the file was deleted; False if it came from the user.
+    """
+    note = _obtained(path)
+    if not (path.exists() and note.exists() and note.read_text(errors="replace").startswith(sha256_of(path))):
+        return False
+    path.unlink()
+    note.unlink()
+    return True
+
+
+def _obtained(path: Path) -> Path:
+    return path.with_name(f"{path.name}.obtained")
+
+
 @contextmanager
 def replacing_checked(path: Path) -> Iterator[Path]:
     """Like files.replacing, but also record the checksum next to the file.

@@ -166,3 +166,10 @@ def copy_snapshots(folders: Folders, settings: TrainSettings, compute_fingerprin
         copy_checked(folders.snapshots / name, folders.ckpt / name)
         print(f"{folders.ckpt / name}: kept in {folders.snapshots} and copied", file=sys.stderr)
     return True
+
+
+def drop_snapshots(folders: Folders) -> None:
+    """Delete the networks saved after some epochs, but not the best generator; the final ones are in `folders.ckpt`."""
+    for path in folders.snapshots.glob("*_*.ckpt*"):
+        if not path.name.startswith("Generator_best."):
+            path.unlink()

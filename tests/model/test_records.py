@@ -8,13 +8,16 @@ import sys
 import time
 
 import pytest
-from archives import contents, make_folder, noise_image
+from archives import contents, make_archive, make_folder, noise_image
 from conftest import ROOT, script
 from disks import small_disk
 
 from pix2pix.config.settings import TrainSettings
+from pix2pix.data.extract import extract
+from pix2pix.data.left_out import Difference, LeftOut
 from pix2pix.data.loader import batches, sample_epoch, whole_pairs
-from pix2pix.data.records import count, iterate, split_files, write_records
+from pix2pix.data.packing import split_files
+from pix2pix.data.records import count, iterate, left_out_of, write_records
 from pix2pix.system.errors import InputError
 
 SETTINGS = TrainSettings(load_size=36, train_pic_size=32, g_layers=3)
@@ -46,6 +49,12 @@ def cut(path):
 def flip(path):
     data = bytearray(path.read_bytes())
     data[2**24 + 2000] ^= 1  # within an image
+    path.write_bytes(data)
+
+
+def flip_in_the_middle(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
     path.write_bytes(data)
 
 
@@ -154,3 +163,55 @@ def test_leftovers_of_a_killed_process_are_removed_by_the_next(tmp_path):
     assert len(list(output.parent.iterdir())) == 1
     assert script("mindrecord", *command[2:]).returncode == 0
     assert sorted(path.name for path in output.parent.iterdir()) == ["train.mindrecord", "train.mindrecord.db"]
+
+
+def test_records_of_packed_pairs_have_the_same_bytes(tmp_path):
+    names = ["1", "2", "10", "a b", "é;$(x)&'", "-n"]
+    files = {f"train/{name}.png": noise_image() for name in names} | {"val/1.png": noise_image()}
+    archive = make_archive(tmp_path / "a.tar.gz", files)
+    results = []
+    for packed in (False, True):
+        folder = tmp_path / str(packed)
+        extract(archive, folder / "pairs", {"train": 6, "val": 1}, packed=packed)
+        for shard in (1, 2):
+            path = folder / f"train-{shard}-of-2.mindrecord"
+            write_records(split_files(folder / "pairs/train", shard, 2), path)
+        results.append({path.name: path.read_bytes() for path in folder.glob("*.mindrecord*")})
+    assert results[0] == results[1]
+    assert len(results[0]) == 4
+    assert sorted(path.name for path in (tmp_path / "True/pairs").iterdir()) == ["train.zip", "val.zip"]
+
+
+@pytest.mark.parametrize("damage", [cut, flip_in_the_middle])
+def test_damaged_packed_pairs_give_one_line(tmp_path, damage):
+    archive = make_archive(tmp_path / "a.tar.gz", {f"train/{n}.png": noise_image() for n in range(9)})
+    extract(archive, tmp_path / "pairs", {"train": 9}, packed=True)
+    damage(tmp_path / "pairs/train.zip")
+    with pytest.raises(InputError) as error:
+        write_records(split_files(tmp_path / "pairs/train"), tmp_path / "train.mindrecord")
+    assert str(error.value).startswith(f"{tmp_path / 'pairs/train.zip'}: is damaged (")
+    assert str(error.value).endswith(f"delete {tmp_path / 'pairs'} and start again")
+    assert not (tmp_path / "train.mindrecord").exists()
+
+
+def test_images_of_any_size_are_written_in_order(tmp_path):
+    """Images are given to MindRecord several at a time, up to some megabytes."""
+    folder = make_folder(
+        tmp_path / "pairs", {f"train/{n}.bmp": noise_image(800, 4 ** (n % 6), "BMP") for n in range(40)}
+    )
+    write_records(split_files(folder / "train"), tmp_path / "train.mindrecord")
+    pairs = list(iterate([tmp_path / "train.mindrecord"]))
+    assert [name for name, _ in pairs] == [str(n) for n in range(40)]
+    assert all(pair == (folder / f"train/{name}.bmp").read_bytes() for name, pair in pairs)
+
+
+def test_records_say_what_was_left_out(tmp_path):
+    folder = make_folder(tmp_path, {"pairs/val/1.png": noise_image()})
+    left_out = LeftOut(images={"val/2.png": "is empty (0 bytes)"}, counts={"val": Difference(declared=3, found=2)})
+    for name, given in (("val", left_out), ("test", None)):
+        write_records(split_files(folder / "pairs/val"), tmp_path / f"{name}.mindrecord", given)
+        assert left_out_of([tmp_path / f"{name}.mindrecord"]) == given
+    with sqlite3.connect(tmp_path / "val.mindrecord.db") as index:
+        index.execute("DELETE FROM LEFT_OUT")
+    with pytest.raises(InputError, match="its index is damaged"):
+        left_out_of([tmp_path / "val.mindrecord"])
