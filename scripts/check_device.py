@@ -13,7 +13,7 @@ from pix2pix.config.settings import TrainSettings
 from pix2pix.devices.check import needs_of, prepare, require
 from pix2pix.model.device import DEVICES, select_device
 from pix2pix.system.errors import InputError
-from pix2pix.system.program import run
+from pix2pix.system.program import first_line, run
 from pix2pix.training.step import Trainer
 
 # all layers of the full-size networks, with few filters
@@ -33,7 +33,12 @@ def main() -> None:
         print(f"{need.name:24}  {need.found or 'MISSING'}", flush=True)
     require(target)
     select_device(target)
-    losses = ", ".join(f"{name} {value:.3f}" for name, value in train_step().items())
+    try:
+        losses = ", ".join(f"{name} {value:.3f}" for name, value in train_step().items())
+    except RuntimeError as error:
+        raise InputError(
+            f"device_target: {target}: nothing is missing, but training fails: {first_line(error)}"
+        ) from None
     print(f"{target} works: one training step, {losses}")
 
 

@@ -15,9 +15,16 @@ needs_compiler = pytest.mark.skipif(
 )
 needs_back_end = pytest.mark.skipif(back_end(BACK_END) is None, reason="this MindSpore has no back end for GPUs")
 
-# a driver that finds no GPU: 100 is CUDA_ERROR_NO_DEVICE
-NO_DEVICE = """
+NO_DEVICE = "int cuDriverGetVersion(int *version) { *version = 12020; return 0; }"
+# check_device asks twice, for its list and for its check, and is told of a GPU; CUDA, which asks then, is not
+DEVICE_LOST = """
+#include <string.h>
+int asked;
 int cuDriverGetVersion(int *version) { *version = 12020; return 0; }
+int cuInit(unsigned flags) { return asked++ < 2 ? 0 : 100; }
+int cuDeviceGetCount(int *count) { *count = 1; return 0; }
+int cuDeviceGet(int *device, int index) { *device = index; return 0; }
+int cuDeviceGetName(char *name, int size, int device) { strcpy(name, "Stand-in"); return 0; }
 """
 # one GPU, for which graphs are compiled; 719 (launch failure) ends the copy of the first data to it
 ONE_DEVICE = """
@@ -45,10 +52,10 @@ int {}(void *handle, void *a, void *b, void *c, void *d, int algorithm, size_t *
 CONVOLUTIONS = ("Forward", "BackwardData", "BackwardFilter")
 
 
-def stand_in_driver(folder: Path) -> None:
-    """Compile libcuda.so.1, all of whose functions return CUDA_ERROR_NO_DEVICE, into `folder`."""
+def stand_in_driver(folder: Path, source: str) -> None:
+    """Compile libcuda.so.1 into `folder`; functions that `source` lacks return 100, CUDA_ERROR_NO_DEVICE."""
     functions = [name for name in _needed() if re.match(r"cu[A-Z]", name)]
-    _compile(folder, DRIVER, NO_DEVICE, [*functions, "cuInit", "cuDeviceGetCount", "cuGetProcAddress"], 100)
+    _compile(folder, DRIVER, source, [*functions, "cuInit", "cuDeviceGetCount", "cuGetProcAddress"], 100)
 
 
 def stand_in_cuda(folder: Path) -> None:

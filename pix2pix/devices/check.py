@@ -43,4 +43,6 @@ def prepare(device_target: str) -> None:
     if device_target == "GPU":
         sys.stdout.flush()
         sys.stderr.flush()
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | cuda.environment())
+        # NVIDIA's wheels lack the file in whose name MindSpore looks for CUDA's version, of which it would warn
+        environment = {"GLOG_v": "3"} | dict(os.environ) | cuda.environment()
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)

@@ -9,30 +9,30 @@ import sys
 
 import pytest
 from conftest import ROOT, script
-from gpu_stand_ins import needs_back_end, needs_compiler, stand_in_cuda, stand_in_driver
+from gpu_stand_ins import DEVICE_LOST, NO_DEVICE, needs_back_end, needs_compiler, stand_in_cuda, stand_in_driver
 
 from pix2pix.devices import cuda
 
 pytestmark = [needs_compiler, needs_back_end]
 has_libraries = importlib.util.find_spec("nvidia") and all(need.found for need in cuda.needs()[:-1])
-ONE_OPERATION = """
-import mindspore as ms
-ms.set_device("GPU")
-ms.ops.relu(ms.Tensor([1.0])).asnumpy()
-"""
 
 
 @pytest.mark.skipif(not has_libraries, reason="CUDA's libraries are not installed: make gpu")
 def test_the_whole_back_end_loads_up_to_the_missing_gpu(tmp_path, monkeypatch):
-    stand_in_driver(tmp_path)
-    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    stand_in_driver(tmp_path / "none", NO_DEVICE)
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path / "none"))
     done = script("check_device", "--device_target", "GPU")
     assert done.returncode == 1
-    assert "MISSING" not in done.stdout.replace(f"{'a GPU':24}  MISSING", "")
+    assert re.findall(r"(.+?) +MISSING", done.stdout) == ["a GPU"]
     assert "missing: a GPU (the driver finds none (status 100)" in done.stdout.splitlines()[-1]
-    environment = os.environ | cuda.environment()
-    done = subprocess.run([sys.executable, "-c", ONE_OPERATION], env=environment, capture_output=True, text=True)
-    assert "no CUDA-capable device is detected" in done.stderr
+    stand_in_driver(tmp_path / "lost", DEVICE_LOST)
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path / "lost"))
+    done = script("check_device", "--device_target", "GPU")
+    assert done.returncode == 1
+    # found once, although the program starts itself once more with CUDA's libraries
+    assert len(re.findall(r"^a GPU +Stand-in$", done.stdout, re.MULTILINE)) == 1
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
+    assert line.endswith("training fails: The cudaGetLastError[100], no CUDA-capable device is detected")
 
 
 def test_every_primitive_of_training_and_prediction_has_a_kernel(tmp_path):

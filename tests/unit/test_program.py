@@ -24,6 +24,13 @@ def test_unexpected_error_is_one_line_that_explains_how_to_see_more(monkeypatch)
     assert "Traceback" in done.stderr
 
 
+def test_an_error_of_mindspore_is_its_message_without_headings():
+    message = "\\n----\\n- Cuda error:\\n----\\nno device\\n\\n----\\n- C++ Call Stack:\\n----\\ncuda.cc:1"
+    code = f"from pix2pix.system.program import run\ndef main(): raise RuntimeError('{message}')\nrun(main)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.startswith("error: unexpected RuntimeError: no device (")
+
+
 @pytest.mark.parametrize(
     ("key", "value", "beside"),
     [
