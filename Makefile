@@ -4,7 +4,7 @@ CORES ?= 2
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo gpu check test test-slurm test-browser lint reference lock reruns clean
+.PHONY: demo rehearsal gpu check test test-slurm test-browser lint reference lock reruns clean
 
 demo: .venv/installed
 	snakemake --cores $(CORES) demo results/summary.html
@@ -13,6 +13,10 @@ demo: .venv/installed
 gpu: .venv/installed requirements-gpu.txt
 	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements-gpu.txt
 	python scripts/check_device.py --device_target GPU || true
+
+# all six benchmarks in miniature, in rehearsal/; for a cluster: make rehearsal FLAGS="--workflow-profile profiles/slurm"
+rehearsal: .venv/installed
+	python scripts/rehearse.py --cores $(CORES) $(FLAGS)
 
 # lint, types and the tests that need neither MindSpore nor Snakemake: under a minute
 check: lint
