@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snakemake.settings.types import DeploymentMethod
 
-from pix2pix.config.datasets import Tolerance
+from pix2pix.config.datasets import Tolerance, archive_ending
 from pix2pix.config.flags import as_flags
 from pix2pix.config.paths import check_paths, listing_of
 from pix2pix.config.runs import BENCHMARKS, fidelity_weights, read_config
@@ -48,7 +48,13 @@ OUTLIVE_SIGNALS = "trap : TERM;"
 PUBLISHED_SHA256 = sha256_of(Path(workflow.basedir) / "workflow" / "published.yaml")
 PAIRS_IN_A_SHARD = 20000
 DRAWN = [name for name, dataset in CONFIG.datasets.items() if dataset.drawn]
-DOWNLOADED = [name for name, dataset in CONFIG.datasets.items() if not dataset.drawn and not dataset.folder]
+# the archive of each dataset, named like its first address
+ARCHIVES = {
+    name: f"{name}.tar.gz" if dataset.drawn else f"{name}.{archive_ending(dataset.mirrors or CONFIG.mirrors)}"
+    for name, dataset in CONFIG.datasets.items()
+    if not dataset.folder
+}
+DOWNLOADED = {archive: name for name, archive in ARCHIVES.items() if name not in DRAWN}
 INCEPTION = fidelity_weights(CONFIG.fidelity)
 WEIGHTS = {run.download.path: run.download for run in RUNS.values() if run.download} | {INCEPTION.path: INCEPTION}
 SUMMARIES = {"summary": CONFIG.all, "benchmarks": BENCHMARKS}

@@ -36,13 +36,13 @@ rule draw_demo:
 rule download:
     output:
         # kept when the job starts: an archive that the user put there is verified and not downloaded again
-        update("data/{dataset}.tar.gz"),
+        update("data/{archive}"),
     log:
-        "logs/download/{dataset}.log",
+        "logs/download/{archive}.log",
     benchmark:
-        "logs/download/{dataset}.tsv"
+        "logs/download/{archive}.tsv"
     wildcard_constraints:
-        dataset=one_of(DOWNLOADED),
+        archive=one_of(DOWNLOADED),
     conda:
         f"{ENVS}/pix2pix.yaml"
     threads: 1
@@ -50,10 +50,12 @@ rule download:
         mem_mb=500,
         runtime=720,
         mirrors=mirror_flags,
-        sha256=checksum_flag,
+        sha256=download_checksum_flag,
+        dataset=lambda wildcards: DOWNLOADED[wildcards.archive],
+        token=token_flag,
     shell:
         f"{SCRIPTS}/download.py "
-        "--dataset {wildcards.dataset:q} {resources.mirrors} {resources.sha256} {output:q} "
+        "--dataset {resources.dataset} {resources.mirrors} {resources.sha256} {resources.token} {output:q} "
         f"{LOGGED}"
 
 

@@ -8,7 +8,7 @@ def shards(dataset, split):
 
 
 def mirror_flags(wildcards):
-    mirrors = CONFIG.datasets[wildcards.dataset].mirrors or CONFIG.mirrors
+    mirrors = CONFIG.datasets[DOWNLOADED[wildcards.archive]].mirrors or CONFIG.mirrors
     return shlex.join(f"--mirror={mirror}" for mirror in mirrors)
 
 
@@ -21,6 +21,17 @@ def extract_flags(wildcards):
     """The archive's checksum, and what stays on disk; a resource, so that a change does not trigger a rerun."""
     flags = ["--packed"] * (not CONFIG.keep.pairs) + ["--drop_archive"] * (not CONFIG.keep.archive)
     return " ".join([checksum_flag(wildcards), *flags]).strip()
+
+
+def download_checksum_flag(wildcards):
+    sha256 = CONFIG.datasets[DOWNLOADED[wildcards.archive]].sha256
+    return f"--sha256 {sha256}" if sha256 else ""
+
+
+def token_flag(wildcards):
+    """The name of the variable with the token; the token itself is read by the program."""
+    name = CONFIG.datasets[DOWNLOADED[wildcards.archive]].token_env
+    return f"--token_env {name}" if name else ""
 
 
 def weights_flags(wildcards):
@@ -43,7 +54,7 @@ def split_flags(wildcards):
 
 def images_source(wildcards):
     """The archive; changes in a folder are detected by its listing, a param, since its time does not show them."""
-    return [] if CONFIG.datasets[wildcards.dataset].folder else f"data/{wildcards.dataset}.tar.gz"
+    return [] if CONFIG.datasets[wildcards.dataset].folder else f"data/{ARCHIVES[wildcards.dataset]}"
 
 
 def images_listing(wildcards):
@@ -52,7 +63,7 @@ def images_listing(wildcards):
 
 
 def source_argument(wildcards):
-    source = CONFIG.datasets[wildcards.dataset].folder or f"data/{wildcards.dataset}.tar.gz"
+    source = CONFIG.datasets[wildcards.dataset].folder or f"data/{ARCHIVES[wildcards.dataset]}"
     # a path that starts with a dash would be parsed as a flag
     return shlex.quote(f"./{source}" if source.startswith("-") else source)
 

@@ -1,12 +1,16 @@
 """Download a dataset's archive from the first mirror that delivers it, and verify it."""
 
 import argparse
+import os
+import re
 from pathlib import Path
 
+from pix2pix.config.datasets import archive_addresses
 from pix2pix.config.flags import add_flags, read_flags
-from pix2pix.download.fetching import Patience, archive_addresses, fetch
+from pix2pix.download.fetching import Patience, fetch
 from pix2pix.sources.archive import check_archive
 from pix2pix.system.checksum import expected_of, note_obtained
+from pix2pix.system.errors import InputError
 from pix2pix.system.program import run
 
 
@@ -22,13 +26,34 @@ def main() -> None:
         "may be repeated; tried in order",
     )
     parser.add_argument("--sha256", help="the archive's checksum (default: the one in OUTPUT.sha256, if any)")
+    parser.add_argument(
+        "--token_env",
+        metavar="NAME",
+        help="the environment variable with a token for the mirrors, sent over https only",
+    )
     add_flags(parser, Patience)
     arguments = parser.parse_args()
     output, found = Path(arguments.output), Path(arguments.output).exists()
+    # a file that exists is only verified
+    token = read_token(arguments.token_env) if arguments.token_env and not found else None
     mirrors = archive_addresses(arguments.mirror, arguments.dataset)
-    fetch(mirrors, output, arguments.sha256, read_flags(arguments, Patience), check_archive)
+    fetch(mirrors, output, arguments.sha256, read_flags(arguments, Patience), check_archive, token)
     if not found and (known := expected_of(output, None)):
         note_obtained(known.sha256, output)
+
+
+def read_token(name: str) -> str:
+    """Return the token in an environment variable, without surrounding white space.
+
+    Raises:
+        InputError: the variable is not set or its content cannot be a token; the message does not contain it.
+    """
+    token = os.environ.get(name, "").strip()
+    if not token:
+        raise InputError(f"token_env: the environment variable {name} is not set: set it to the token of the server")
+    if not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise InputError(f"token_env: the environment variable {name} contains other characters than those of a token")
+    return token
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from pix2pix.config.datasets import archive_ending
 from pix2pix.config.runs import BENCHMARKS, read_config
 from pix2pix.config.yaml_file import check_yaml
 from pix2pix.planning.table import as_markdown, as_text, plan
@@ -44,7 +45,10 @@ def main() -> None:
     if unknown := [name for name in names if name not in config.runs]:
         raise InputError(f"{unknown[0]}: no run has that name; runs: {', '.join(config.runs)}")
     chosen = [each for name in dict.fromkeys(names) for each in runs.values() if each.group == name]
-    archives = {name: Path("data", f"{name}.tar.gz") for name in config.datasets}
+    archives = {
+        name: Path("data", f"{name}.{archive_ending(dataset.mirrors or config.mirrors)}")
+        for name, dataset in config.datasets.items()
+    }
     rows = plan(config, chosen, flags.ms, archives)
     print(as_markdown(rows) if flags.markdown else as_text(rows))
 

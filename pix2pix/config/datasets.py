@@ -1,10 +1,50 @@
 """Settings of a dataset: where its paired images come from and how they are read."""
 
+import re
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pix2pix.config.values import KEEP_ASPECT, Addresses, Direction, Pairs, Palette, PathName, Sha256, Split, Strict
+from pix2pix.config.values import (
+    KEEP_ASPECT,
+    Addresses,
+    Direction,
+    Pairs,
+    Palette,
+    PathName,
+    Sha256,
+    Split,
+    Strict,
+    VariableName,
+)
+
+ARCHIVE_NAME = re.compile(r"\.(tar(?:\.\w+)?|tgz|tbz2?|txz|tzst|zip)(?=[?#]|$)")
+
+
+def archive_addresses(mirrors: Iterable[str], dataset: str) -> list[str]:
+    """Addresses of a dataset's archive: replace `{dataset}`, and append {dataset}.tar.gz to folders."""
+    addresses = []
+    for mirror in mirrors:
+        address = mirror.replace("{dataset}", dataset)
+        if not ARCHIVE_NAME.search(address):
+            folder, mark, query = address.partition("?")
+            address = f"{folder.rstrip('/')}/{dataset}.tar.gz{mark}{query}"
+        addresses.append(address)
+    return addresses
+
+
+def archive_ending(mirrors: Iterable[str]) -> str:
+    """How the name of a dataset's archive ends, for example tar.gz or zip: like that of its mirrors.
+
+    Raises:
+        ValueError: the mirrors have different endings.
+    """
+    endings = {found[1] for address in archive_addresses(mirrors, "x") if (found := ARCHIVE_NAME.search(address))}
+    if len(endings) > 1:
+        raise ValueError(f"mirrors are copies of one file, but these end in {', '.join(sorted(endings))}")
+    return endings.pop() if endings else "tar.gz"
+
 
 NotNegativeCount = Annotated[int, Field(ge=0)]
 
@@ -51,6 +91,11 @@ class DatasetSettings(Strict):
         description="checksum of the archive; null: the checksum of the first download is recorded and later "
         "downloads are compared with it",
     )
+    token_env: VariableName | None = Field(
+        None,
+        description="the environment variable with a token for the mirrors, sent as `Authorization: Bearer` over "
+        "https only; the token is never printed or stored",
+    )
     splits: dict[Split, Pairs | None] = Field(
         {"train": None, "val": None},
         description="the splits and the number of pairs in each; null: at least one",
@@ -78,6 +123,9 @@ class DatasetSettings(Strict):
             raise ValueError("splits needs both train and val")
         if self.drawn and (self.splits.keys() != {"train", "val"} or None in self.splits.values()):
             raise ValueError("drawn needs exactly the splits train and val, each with its number of pairs")
+        archive_ending(self.mirrors or [])
+        if self.token_env and not self.mirrors:
+            raise ValueError("token_env needs mirrors of this dataset, which the token is sent to")
         if self.folder is not None and self.sha256 is not None:
             raise ValueError("sha256 applies to an archive, not to a folder: remove it")
         return self

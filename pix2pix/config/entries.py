@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, Field, create_model, model_validator
 from pydantic_core import ErrorDetails
 
-from pix2pix.config.datasets import DatasetSettings, KeepSettings, Tolerance
+from pix2pix.config.datasets import DatasetSettings, KeepSettings, Tolerance, archive_ending
 from pix2pix.config.settings import FidelitySettings, PredictSettings, TrainSettings, WhereSettings
 from pix2pix.config.values import Addresses, Checkpoint, Name, Names, Seeds, Sha256, Strict, is_address
 
@@ -84,6 +84,11 @@ class Config(Overrides):
         KeepSettings(), description="what stays on disk when nothing needs it any more; a change triggers no rerun"
     )
     fidelity: FidelitySettings = Field(default_factory=FidelitySettings, description="FID and KID")
+
+    @model_validator(mode="after")
+    def _one_ending(self) -> "Config":
+        archive_ending(self.mirrors)
+        return self
 
 
 def set_in(model: BaseModel) -> dict[str, Any]:

@@ -5,10 +5,10 @@
 """
 
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +24,6 @@ from pix2pix.system.disk import disk_space, megabytes
 from pix2pix.system.errors import InputError
 
 LONGEST_PAUSE = 120
-ARCHIVE_NAME = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2?|txz|tzst|zip)([?#]|$)")
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 Check = Callable[[Path], None]
@@ -43,18 +42,6 @@ class Patience(Strict):
     )
 
 
-def archive_addresses(mirrors: Iterable[str], dataset: str) -> list[str]:
-    """Addresses of a dataset's archive: replace `{dataset}`, and append {dataset}.tar.gz to folders."""
-    addresses = []
-    for mirror in mirrors:
-        address = mirror.replace("{dataset}", dataset)
-        if not ARCHIVE_NAME.search(address):
-            folder, mark, query = address.partition("?")
-            address = f"{folder.rstrip('/')}/{dataset}.tar.gz{mark}{query}"
-        addresses.append(address)
-    return addresses
-
-
 def not_empty(path: Path) -> None:
     """Check that a file is not empty.
 
@@ -71,6 +58,7 @@ def fetch(
     sha256: str | None = None,
     patience: Patience = Patience(),  # noqa: B008 - it is immutable
     check: Check = not_empty,
+    token: str | None = None,
 ) -> None:
     """Ensure that the file `output` exists and is verified; download it if it does not exist.
 
@@ -83,6 +71,7 @@ def fetch(
         sha256: the checksum that the file must have, in hexadecimal.
         patience: timeouts and retries.
         check: raises an InputError for an invalid file; used if no checksum is known.
+        token: sent to the mirrors, over https only (pix2pix/download/transfer.py).
 
     Raises:
         InputError: no mirror delivers the file (one line each), an existing one is wrong, or the disk is full.
@@ -104,7 +93,8 @@ def fetch(
     reasons = []
     for address in mirrors:
         try:
-            digest = _deliver(address, output, expected, patience, share, check)
+            attempt = partial(_try, address, output, expected, patience, check, token)
+            digest = _deliver(attempt, address, output, patience, share)
         except FailedError as error:
             reasons.append(f"{address}: {error}")
             if address != mirrors[-1]:
@@ -131,10 +121,8 @@ def _advice(output: Path) -> str:
     return f"{output}: no mirror delivered it{kept}: try again, add another mirror, or put the file there yourself"
 
 
-def _deliver(
-    address: str, output: Path, expected: Expected | None, patience: Patience, share: float, check: Check
-) -> str:
-    """Download the whole file from one address into the part file; return its checksum.
+def _deliver(attempt: Callable[[], str], address: str, output: Path, patience: Patience, share: float) -> str:
+    """Repeat an attempt to download the whole file from one address into the part file; return its checksum.
 
     `share` is the total number of seconds of pauses allowed since the last progress. Progress is as
     many new bytes as the minimum speed delivers within the timeout.
@@ -143,7 +131,7 @@ def _deliver(
     tries, waited, furthest = 1, 0.0, received_bytes(output)
     while True:
         try:
-            return _try(address, output, expected, patience, check)
+            return attempt()
         except FailedError as error:
             if not error.temporary:
                 raise
@@ -157,12 +145,14 @@ def _deliver(
             tries, waited = tries + 1, waited + wait
 
 
-def _try(address: str, output: Path, expected: Expected | None, patience: Patience, check: Check) -> str:
+def _try(
+    address: str, output: Path, expected: Expected | None, patience: Patience, check: Check, token: str | None
+) -> str:
     resumed = False
     if address.startswith("file://"):
         copy(address, output)
     else:
-        resumed = download(address, output, patience.timeout, patience.speed, certain=expected is not None)
+        resumed = download(address, output, patience.timeout, patience.speed, expected is not None, token)
     digest = sha256_of(part(output))
     if not (wrong := difference(digest, expected) or (None if expected else _unsound(output, check))):
         return digest

@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError as TransferError
@@ -50,7 +51,7 @@ def copy(address: str, output: Path) -> None:
         _write(iter(lambda: file.read(CHUNK), b""), output, 0, source.stat().st_size)
 
 
-def download(address: str, output: Path, timeout: float, speed: float, certain: bool) -> bool:
+def download(address: str, output: Path, timeout: float, speed: float, certain: bool, token: str | None = None) -> bool:
     """Download into the part file until it is complete; True if an existing part file was resumed.
 
     An existing part file is resumed if a strong validator proves that the rest is of the same version,
@@ -62,6 +63,8 @@ def download(address: str, output: Path, timeout: float, speed: float, certain: 
         timeout: seconds without a response or a byte after which the transfer fails.
         speed: minimum bytes per second, averaged over `timeout` seconds; a slower transfer fails.
         certain: whether the whole file will be compared with a known checksum.
+        token: sent as `Authorization: Bearer`, only over https or to this machine. requests removes it when the
+            server redirects to another host, another port or to http.
 
     Raises:
         FailedError: the server delivers nothing, or less or more than declared.
@@ -80,7 +83,10 @@ def download(address: str, output: Path, timeout: float, speed: float, certain: 
         if notes["validator"]:
             headers["If-Range"] = notes["validator"]
     try:
-        with requests.get(address, headers=headers, stream=True, timeout=timeout) as response:
+        auth = partial(_authorize, token) if token and _is_private(address) else None
+        with requests.get(address, headers=headers, stream=True, timeout=timeout, auth=auth) as response:
+            if response.status_code in (401, 403) and token and not auth:
+                raise FailedError("the server requires a token, which is sent over https only", response=response)
             _refuse(response)
             start, size = _span(response, start, notes, output, certain)
             if start == 0:
@@ -93,6 +99,17 @@ def download(address: str, output: Path, timeout: float, speed: float, certain: 
     if size is not None and received_bytes(output) != size:
         raise FailedError(f"{received_bytes(output)} of {size} bytes received", temporary=True)
     return start > 0
+
+
+def _authorize(token: str, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    request.headers["Authorization"] = f"Bearer {token}"
+    return request
+
+
+def _is_private(address: str) -> bool:
+    """Whether no one else can read what is sent to an address."""
+    parts = urlsplit(address)
+    return parts.scheme == "https" or parts.hostname in ("127.0.0.1", "::1", "localhost")
 
 
 def _start_over(output: Path, notes: dict) -> None:

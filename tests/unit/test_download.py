@@ -11,7 +11,8 @@ from conftest import script
 from disks import small_disk
 from downloads import CONTENT, OTHER, QUICK, QUICK_FLAGS, Server, failed_download, is_whole, serving, status, whole
 
-from pix2pix.download.fetching import Patience, archive_addresses, fetch
+from pix2pix.config.datasets import archive_addresses, archive_ending
+from pix2pix.download.fetching import Patience, fetch
 from pix2pix.system.checksum import sha256_of
 from pix2pix.system.errors import InputError
 
@@ -51,6 +52,19 @@ def test_mirror_is_an_archive_or_a_folder_of_them(mirror, address):
     assert archive_addresses([mirror], "x") == [address]
 
 
+@pytest.mark.parametrize(
+    ("mirrors", "ending"),
+    [
+        (["http://host/datasets"], "tar.gz"),
+        (["http://host/a/{dataset}.zip?download=1", "file://shelf/b.zip"], "zip"),
+        (["https://host/tar.gz/a.tar.zst#x"], "tar.zst"),
+        ([], "tar.gz"),
+    ],
+)
+def test_the_archive_is_named_like_its_mirrors(mirrors, ending):
+    assert archive_ending(mirrors) == ending
+
+
 def test_program_downloads_and_records_the_checksum(server, output):
     result = script("download", "--dataset", "x", "--mirror", server.url.removesuffix("/x.tar.gz"), output)
     assert result.returncode == 0, result.stdout
@@ -87,7 +101,7 @@ def test_web_page_is_not_accepted_as_the_file(server, output):
 
 NO_ARCHIVES = {
     "is empty": whole(b""),
-    "is not a tar archive": whole(b"<html>please log in</html>" * 100, Content_Type="application/octet-stream"),
+    "is not a zip or tar archive": whole(b"<html>please log in</html>" * 100, Content_Type="application/octet-stream"),
     "is truncated or damaged": whole(CONTENT[:500_000]),  # with a matching Content-Length
     "is truncated or damaged ": whole(gzip.compress(CONTENT)[:500_000]),
     "contains no file": whole(bytes(10240)),
