@@ -17,7 +17,7 @@ from pydantic import Field
 from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
-from pix2pix.config.values import NotNegative, Strict
+from pix2pix.config.values import NotNegative, Strict, is_address
 from pix2pix.download.transfer import FailedError, copy, discard, download, part, received_bytes
 from pix2pix.system.checksum import Expected, difference, expected_of, keep, sha256_of, verify
 from pix2pix.system.disk import disk_space, megabytes
@@ -77,9 +77,8 @@ def fetch(
         InputError: no mirror delivers the file (one line each), an existing one is wrong, or the disk is full.
     """
     output, mirrors = Path(output), list(mirrors)
-    for address in mirrors:
-        if not address.startswith(("http://", "https://", "file://")):
-            raise InputError(f"mirror {address}: must start with http://, https:// or file://")
+    if wrong := [address for address in mirrors if not is_address(address)]:
+        raise InputError(f"mirror {wrong[0]}: must start with http://, https:// or file://")
     output.parent.mkdir(parents=True, exist_ok=True)
     expected = expected_of(output, sha256)
     if output.exists():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT, script
-from downloads import CONTENT, QUICK_FLAGS, Handler, Server, is_whole, serving, whole
+from downloads import CONTENT, QUICK_FLAGS, Handler, Server, serving, whole
 
 from pix2pix.config.runs import read_config
 from pix2pix.download.fetching import fetch
@@ -44,7 +44,7 @@ def test_server_gets_the_token_and_nothing_shows_it(servers, tmp_path):
     assert "the server responds 401" in result.stdout
     result = download(output, server.url, "--token_env", "X_TOKEN")
     assert result.returncode == 0, result.stdout
-    assert is_whole(output)
+    assert output.read_bytes() == CONTENT
     assert TOKEN not in result.stdout
     asked = len(server.asked)
     assert download(output, server.url, "--token_env", "NO_SUCH_TOKEN").returncode == 0  # it exists
@@ -87,7 +87,8 @@ def test_workflow_passes_the_name_and_stores_no_token(servers, tmp_path):
     dataset = {"mirrors": [server.url], "token_env": "X_TOKEN"}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"datasets": {"mine": dataset}, "runs": {"mine": {}}}))
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path]
-    command += ["--cores", "1", "data/mine.tar.gz", "--configfile", tmp_path / "mine.yaml"]
+    command += ["--cores", "1", "data/mine.tar.gz", "--printshellcmds", "--verbose"]
+    command += ["--configfile", tmp_path / "mine.yaml"]
     done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.returncode == 0, done.stdout
     assert "--token_env X_TOKEN" in done.stdout
