@@ -25,10 +25,12 @@ include: "rules/common.smk"
 include: "rules/data_functions.smk"
 include: "rules/train_functions.smk"
 include: "rules/evaluate_functions.smk"
+include: "rules/translate_functions.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/terminal.smk"
+include: "rules/translate.smk"
 
 
 # the limit in the default profile applies to one machine, not to a cluster
@@ -86,4 +88,14 @@ for group in sorted(CONFIG.runs):
             group
         input:
             everything_of([group]),
+        localrule: True
+
+
+for inputs in sorted(CONFIG.inputs):
+
+    rule:
+        name:
+            inputs
+        input:
+            translations_of(inputs),
         localrule: True

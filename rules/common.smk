@@ -10,6 +10,7 @@ from pix2pix.config.datasets import Tolerance, archive_ending
 from pix2pix.config.flags import as_flags
 from pix2pix.config.paths import check_paths, listing_of
 from pix2pix.config.runs import BENCHMARKS, fidelity_weights, read_config
+from pix2pix.config.settings import GeneratorSettings, PredictSettings
 from pix2pix.config.values import size_text
 from pix2pix.devices.check import require
 from pix2pix.system.checksum import sha256_of
@@ -18,6 +19,7 @@ from pix2pix.system.errors import InputError
 # the name of a run is a target, like these
 RULE_NAMES = {"all", "benchmarks", "draw_demo", "download", "download_weights", "extract", "mindrecord", "train"}
 RULE_NAMES |= {"keep_best", "predict", "evaluate", "measure_fidelity", "describe", "summarize", "targets"}
+RULE_NAMES |= {"translate"}
 # a run has its weights in data/weights/{run}/, and data/weights/fidelity/ is for the Inception network
 RESERVED = RULE_NAMES | {"fidelity"}
 
@@ -63,6 +65,11 @@ SUMMARIES = {"summary": CONFIG.all, "benchmarks": BENCHMARKS}
 def one_of(names):
     """A wildcard pattern that matches only these names."""
     return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def path_argument(path):
+    """A path as an argument of a command; one that starts with a dash would be parsed as a flag."""
+    return shlex.quote(f"./{path}" if path.startswith("-") else path)
 
 
 def members(groups):

@@ -63,9 +63,7 @@ def images_listing(wildcards):
 
 
 def source_argument(wildcards):
-    source = CONFIG.datasets[wildcards.dataset].folder or f"data/{ARCHIVES[wildcards.dataset]}"
-    # a path that starts with a dash would be parsed as a flag
-    return shlex.quote(f"./{source}" if source.startswith("-") else source)
+    return path_argument(CONFIG.datasets[wildcards.dataset].folder or f"data/{ARCHIVES[wildcards.dataset]}")
 
 
 def shard_flags(wildcards):

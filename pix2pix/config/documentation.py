@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from pix2pix.config.datasets import DatasetSettings, KeepSettings
-from pix2pix.config.entries import Config
+from pix2pix.config.entries import Config, InputSettings
 from pix2pix.config.settings import GeneratorSettings, PredictSettings, TrainSettings, WhereSettings
 from pix2pix.system.files import replacing
 
@@ -51,6 +51,12 @@ def parameters_text() -> str:
     sections: tuple[tuple[str, str, type[BaseModel], set[str]], ...] = (
         ("Datasets", "A dataset, under `datasets:`, is a source of paired images.", DatasetSettings, set()),
         ("Disk", KEEP_INTRODUCTION, KeepSettings, set()),
+        (
+            "Inputs",
+            "Images without targets, under `inputs:`, that the generators of runs translate.",
+            InputSettings,
+            set(),
+        ),
         ("Runs: the generator", RUN_INTRODUCTION, GeneratorSettings, set()),
         ("Runs: training", "A change retrains only the affected runs.", TrainSettings, own),
         ("Runs: prediction", "A change reruns prediction, but not training.", PredictSettings, own | trained),
@@ -64,9 +70,10 @@ def _table(model: type[BaseModel], left_out: set[str]) -> str:
     rows = ["| key | default | meaning |", "|---|---|---|"]
     for name, field in model.model_fields.items():
         if name not in left_out:
-            default = field.get_default()
+            default = None if field.is_required() else field.get_default()
             default = default.model_dump() if isinstance(default, BaseModel) else default
-            rows.append(f"| `{name}` | `{json.dumps(default)}` | {field.description} |")
+            shown = "required" if field.is_required() else f"`{json.dumps(default)}`"
+            rows.append(f"| `{name}` | {shown} | {field.description} |")
     return "\n".join(rows) + "\n"
 
 

@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from pix2pix.config.datasets import DatasetSettings, KeepSettings, Tolerance, archive_ending
 from pix2pix.config.settings import FidelitySettings, PredictSettings, TrainSettings, WhereSettings
-from pix2pix.config.values import Addresses, Checkpoint, Name, Names, Seeds, Sha256, Strict, is_address
+from pix2pix.config.values import Addresses, Checkpoint, Name, Names, PathName, Seeds, Sha256, Strict, is_address
 
 STAGES = (TrainSettings, PredictSettings, WhereSettings)
 
@@ -68,6 +68,18 @@ class RunSettings(Overrides):
         return tuple(given) if all(map(is_address, given)) else ()
 
 
+class InputSettings(Strict):
+    """An entry under `inputs:`: lone images, without targets, that runs translate."""
+
+    folder: PathName = Field(description="a folder of images; those in its subfolders are not used")
+    runs: Names = Field(description="the runs whose generators translate the images")
+    size: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="resize images to this many pixels, measured along the longer side, before translation; "
+        "0: translate them at their own size",
+    )
+
+
 class Config(Overrides):
     """The whole of config.yaml. A parameter at the top level overrides that of every run."""
 
@@ -76,6 +88,7 @@ class Config(Overrides):
     datasets: dict[Name, DatasetSettings] = Field({}, description="paired images, by name")
     defaults: Overrides = Field(default_factory=Overrides, description="default parameters of all runs")
     runs: dict[Name, RunSettings] = Field({}, description="runs, by name")
+    inputs: dict[Name, InputSettings] = Field({}, description="images to translate, by name")
     seeds: Seeds = Field([], description="train each run once per seed, as RUN_seed0, RUN_seed1, ...")
     comparisons: dict[Annotated[str, Field(min_length=1)], Names] = Field(
         {}, description="runs that the summary compares with one another, by title"
@@ -121,6 +134,8 @@ def _keys_at(where: tuple[str, ...]) -> list[str]:
         model = RunSettings
     elif where[0] == "defaults":
         model = Overrides
+    elif where[0] == "inputs":
+        model = InputSettings
     elif where[0] == "fidelity":
         model = FidelitySettings
     return list(model.model_fields)

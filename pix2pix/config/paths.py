@@ -13,13 +13,13 @@ from pix2pix.system.errors import InputError
 def check_paths(config: Config) -> None:
     """Check that the files and folders in the configuration exist; Snakemake does not once results exist.
 
-    These are each dataset's folder, with a readable folder for each split, and each run's ckpt, except
-    those in results/, which the workflow creates.
+    These are each dataset's folder, with a readable folder for each split, the folders of inputs, and each run's
+    ckpt, except those in results/, which the workflow creates.
 
     Raises:
         InputError: with one line per problem.
     """
-    wrong = [*_folders(config), *_checkpoints(config)]
+    wrong = [*_folders(config), *_checkpoints(config), *_inputs(config)]
     if wrong:
         raise InputError("\n".join(wrong))
 
@@ -28,6 +28,14 @@ def _checkpoints(config: Config) -> Iterator[str]:
     for name, run in config.runs.items():
         if run.path and Path(run.path).parts[:1] != ("results",) and not Path(run.path).is_file():
             yield f"config: runs.{name}.ckpt: {run.path}: no such file; correct the path"
+
+
+def _inputs(config: Config) -> Iterator[str]:
+    for name, inputs in config.inputs.items():
+        if not Path(inputs.folder).is_dir():
+            yield f"config: inputs.{name}.folder: {inputs.folder}: no such folder; correct the path"
+        elif not os.access(inputs.folder, os.R_OK | os.X_OK):
+            yield f"config: inputs.{name}.folder: {inputs.folder}: cannot be read; change its permissions"
 
 
 def _folders(config: Config) -> Iterator[str]:

@@ -81,15 +81,7 @@ def read_config(config: dict[str, Any], reserved: Collection[str] = ()) -> tuple
         settings = Config.model_validate(config)
     except ValidationError as error:
         raise InputError("\n".join(explain(e, ()) for e in error.errors())) from None
-    for name in set(reserved) & settings.runs.keys():
-        raise InputError(f"config: runs.{name}: is a reserved name; choose another")
-    named = {"all": settings.all} | {f"comparisons.{title}": runs for title, runs in settings.comparisons.items()}
-    for key, names in named.items():
-        for name in names:
-            if name not in settings.runs:
-                raise InputError(f"config: {key}: no run is named {name!r}{nearest(name, settings.runs)}")
-    if settings.seeds and settings.seed is not None:
-        raise InputError("config: seeds: cannot be combined with seed at the top level: keep one")
+    _check_names(settings, reserved)
     runs: dict[str, Run] = {}
     left_out = []
     for name in settings.runs:
@@ -108,6 +100,22 @@ def read_config(config: dict[str, Any], reserved: Collection[str] = ()) -> tuple
     if left_out and all(run.ckpt for run in runs.values()):
         raise InputError(left_out[0])
     return settings, runs, _without_effect(settings) + left_out
+
+
+def _check_names(settings: Config, reserved: Collection[str]) -> None:
+    """Check that runs and inputs have names of their own, and that the runs that are named exist."""
+    for name in set(reserved) & settings.runs.keys():
+        raise InputError(f"config: runs.{name}: is a reserved name; choose another")
+    for name in settings.inputs.keys() & {*reserved, *settings.runs}:
+        raise InputError(f"config: inputs.{name}: is a reserved name, or that of a run; choose another")
+    named = {"all": settings.all} | {f"inputs.{name}.runs": each.runs for name, each in settings.inputs.items()}
+    named |= {f"comparisons.{title}": runs for title, runs in settings.comparisons.items()}
+    for key, names in named.items():
+        for name in names:
+            if name not in settings.runs:
+                raise InputError(f"config: {key}: no run is named {name!r}{nearest(name, settings.runs)}")
+    if settings.seeds and settings.seed is not None:
+        raise InputError("config: seeds: cannot be combined with seed at the top level: keep one")
 
 
 def _without_effect(config: Config) -> list[str]:

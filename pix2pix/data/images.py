@@ -8,8 +8,8 @@ it. Other modes are converted:
   alpha): the high byte;
 - an alpha channel or a transparent colour: composited over white.
 
-Only the first frame or page is used. An EXIF orientation is not applied: the published archives have
-none, and both halves of a pair are one image with one orientation.
+Only the first frame or page is used. An EXIF orientation is applied to lone images, not to pairs: the published
+archives have none, and both halves of a pair are one image with one orientation.
 """
 
 import io
@@ -17,7 +17,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pix2pix.system.errors import InputError
 
@@ -29,12 +29,13 @@ SMALLEST_HALF = 2  # pixels, in width and height
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
-def open_rgb(source: str | Path | bytes, name: str | None = None) -> Image.Image:
+def open_rgb(source: str | Path | bytes, name: str | None = None, upright: bool = False) -> Image.Image:
     """Decode a whole image and convert it to 8-bit RGB, as defined in the module's docstring.
 
     Args:
         source: the path or the content of a file.
         name: its name in messages; by default its path.
+        upright: apply the EXIF orientation, which may exchange width and height.
 
     Returns:
         an image of mode RGB, in memory, with the file's width and height.
@@ -44,11 +45,13 @@ def open_rgb(source: str | Path | bytes, name: str | None = None) -> Image.Image
         OSError: the file cannot be read.
     """
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    return _decode(data, name or ("image" if isinstance(source, bytes) else str(source)))[0]
+    return _decode(data, name or ("image" if isinstance(source, bytes) else str(source)), upright=upright)[0]
 
 
-def _decode(data: bytes, name: str, only_check: bool = False) -> tuple[Image.Image, tuple[int, int]]:
-    """Decode and convert an image; return it, and its width and height.
+def _decode(
+    data: bytes, name: str, only_check: bool = False, upright: bool = False
+) -> tuple[Image.Image, tuple[int, int]]:
+    """Decode and convert an image; return it, and the width and height in the file.
 
     `only_check`: a JPEG is decoded at an eighth of its size, in half the time. This reads and decodes every bit of
     the file like full decoding, so it fails for the same files, and skips only the arithmetic that computes pixels.
@@ -62,7 +65,7 @@ def _decode(data: bytes, name: str, only_check: bool = False) -> tuple[Image.Ima
                 if only_check:
                     image.draft("", (1, 1))
                 image.load()
-                return _to_rgb(image), size
+                return to_rgb(ImageOps.exif_transpose(image) if upright else image), size
             reason = f"is {image.width}x{image.height}: more than {MAX_PIXELS:,} pixels"
     except Image.UnidentifiedImageError:
         reason = f"is not an image ({', '.join(FORMATS)}), or is truncated"
@@ -107,7 +110,12 @@ def _wrong_size(width: int, height: int) -> str | None:
     return None
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Convert an image of any mode to 8-bit RGB, as defined in the module's docstring.
+
+    Raises:
+        ValueError: the mode has no defined conversion.
+    """
     if image.mode == "RGB" and not image.has_transparency_data:
         return image
     if image.mode == "I" or image.mode.startswith("I;16"):

@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,6 +25,7 @@ def write_gallery(
     facts: dict[str, str],
     names: list[str],
     scores: ImageScores | None = None,
+    kinds: Sequence[str] = KINDS,
 ) -> None:
     """Write the page, which links to the images and needs no network.
 
@@ -31,12 +33,13 @@ def write_gallery(
 
     Args:
         path: the page: in `folder`, or in the folder that contains it.
-        folder: contains input/{name}.png, prediction/{name}.png and target/{name}.png, all of the same size,
-            and optionally grid.png, to which the page links.
+        folder: contains input/{name}.png, prediction/{name}.png and target/{name}.png, and optionally grid.png,
+            to which the page links.
         title: the heading, for example the name of the run.
         facts: further facts by name: settings, checkpoint, date.
         names: the names of the images without .png, at least one.
         scores: each image's metrics by name of the image, from `read_scores`; the page then also links to run.html.
+        kinds: the folders of images that there are.
 
     Raises:
         InputError: an image has no scores.
@@ -60,7 +63,7 @@ def write_gallery(
             for name in metrics
         ],
         images=[_row(name, scores) for name in names],
-        kinds=KINDS,
+        kinds=list(kinds),
     )
     with replacing(path) as scratch:
         scratch.write_text(page, encoding="utf-8")

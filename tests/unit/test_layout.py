@@ -20,6 +20,7 @@ PACKAGES = {
     "distributed": ("system", "config"),
     "evaluation": ("system", "config", "data", "model"),
     "pages": ("system", "evaluation"),
+    "translation": ("system", "config", "data", "model"),
     "training": ("system", "config", "data", "model", "distributed", "evaluation", "pages"),
 }
 MODULES_AT_MOST = 9

@@ -84,8 +84,8 @@
   }
   function setView(name) {
     stage.dataset.view = name;
-    $(".pair figcaption").textContent = name === "slider" ? "left: prediction, right: target" :
-      "difference of prediction and target, per channel, four times as bright";
+    $(".pair figcaption").textContent = name === "slider" ? `left: prediction, right: ${other}` :
+      `difference of prediction and ${other}, per channel, four times as bright`;
   }
 
   function show(image) {
@@ -97,7 +97,7 @@
     for (const by of [-1, 1]) {
       const next = shown[at + by];
       $(`[data-step="${by}"]`, dialog).disabled = !next;
-      if (next) for (const kind of ["input", "prediction", "target"]) new Image().src = address(next, kind);
+      if (next) for (const kind of kinds) new Image().src = address(next, kind);
     }
     if (!dialog.open) {
       place(1, 0, 0);

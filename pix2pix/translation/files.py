@@ -1,0 +1,148 @@
+"""Translation of image files: which ones, under which names, and one after the other."""
+
+import sys
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pix2pix.data.images import open_rgb
+from pix2pix.system.errors import InputError
+from pix2pix.system.files import natural_order, replacing
+from pix2pix.system.progress import Progress
+from pix2pix.translation.generator import LoadedGenerator
+
+SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
+SHOWN_AT_MOST = 5
+AHEAD = 2  # images per thread that are decoded in advance
+
+
+def find_images(paths: Iterable[Path]) -> list[Path]:
+    """The images meant by `paths`: files, and the files directly in folders that have the suffix of an image.
+
+    What is left out in a folder is printed; hidden files and folders are not mentioned.
+
+    Raises:
+        InputError: a path does not exist, or there is no image.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            if not path.exists():
+                raise InputError(f"{path}: no such file or folder")
+            found.append(path)
+            continue
+        inside = sorted(path.iterdir(), key=lambda file: natural_order(file.stem))
+        files = [file for file in inside if not file.is_dir() and not file.name.startswith(".")]
+        images = [file for file in files if file.suffix.lower() in SUFFIXES]
+        if others := [file.name for file in files if file.suffix.lower() not in SUFFIXES]:
+            more = f" and {len(others) - SHOWN_AT_MOST} more" if len(others) > SHOWN_AT_MOST else ""
+            print(f"{path}: not images by their names: {', '.join(others[:SHOWN_AT_MOST])}{more}", file=sys.stderr)
+        if not images:
+            raise InputError(f"{path}: has no images ({', '.join(sorted(SUFFIXES))})")
+        found += images
+    return found
+
+
+def output_names(images: list[Path]) -> list[str]:
+    """The name of each output without .png: the stem, or the whole file name where several have the same stem.
+
+    What is then still not unique gets a number. Names that are not stems are printed.
+    """
+    stems = Counter(image.stem for image in images)
+    names: dict[str, Path] = {}
+    for image in sorted(images, key=lambda image: stems[image.stem] > 1):
+        name = base = image.stem if stems[image.stem] == 1 else image.name
+        number = 2
+        while name in names:
+            name, number = f"{base}_{number}", number + 1
+        names[name] = image
+    of_image: dict[Path, deque[str]] = {}
+    for name, image in names.items():
+        of_image.setdefault(image, deque()).append(name)
+    chosen = [of_image[image].popleft() for image in images]
+    for image, name in zip(images, chosen, strict=True):
+        if name != image.stem:
+            print(f"{image}: another image has the same name, so the output is {name}.png", file=sys.stderr)
+    return chosen
+
+
+def check_output(folders: list[Path], images: list[Path]) -> None:
+    """Check that no output can replace an input.
+
+    Raises:
+        InputError: an input lies in the folder of the outputs.
+    """
+    resolved = {folder.resolve(): folder for folder in folders}
+    for image in images:
+        if folder := resolved.get(image.parent.resolve()):
+            raise InputError(
+                f"{folder}: contains the input {image.name}, which an output could replace: choose another"
+            )
+
+
+def translate_files(
+    generator: LoadedGenerator, images: list[Path], names: list[str], folder: Path, inputs: Path | None, **how: int
+) -> list[str]:
+    """Write the translation of each image to `folder`/{name}.png, and the input, as translated, to `inputs`.
+
+    Args:
+        how: `size`: pixels along the longer side to which each image is resized before translation; 0: its own size.
+            `seed`: of the dropout. `threads`: number of images decoded in parallel.
+
+    Returns:
+        the names of the images that were written; those that were not are reported on stderr, one line each.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    written = []
+    decoded = _decoded(images, how["size"], how["threads"])
+    with Progress(zip(names, decoded, strict=True), total=len(images), desc="translating", unit="image") as bar:
+        for number, (name, image) in enumerate(bar):
+            try:
+                if isinstance(image, InputError):
+                    raise image
+                output = generator.translate(np.asarray(image), how["seed"], number)
+            except InputError as error:
+                print(f"error: {error}", file=sys.stderr, flush=True)
+                continue
+            _save(Image.fromarray(output), folder / f"{name}.png")
+            if inputs:
+                _save(image, inputs / f"{name}.png")
+            written.append(name)
+    return written
+
+
+def _save(image: Image.Image, path: Path) -> None:
+    with replacing(path) as scratch:
+        image.save(scratch, "PNG")
+
+
+def _decode(path: Path, size: int) -> Image.Image | InputError:
+    """The image as RGB, turned upright, or the reason why it cannot be used."""
+    try:
+        image = open_rgb(path, upright=True)
+    except InputError as error:
+        return error
+    except OSError as error:
+        return InputError(f"{path}: cannot be read ({error.strerror})")
+    longer = max(image.size)
+    if size in (0, longer):
+        return image
+    width, height = (max(1, round(side * size / longer)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def _decoded(paths: list[Path], size: int, threads: int) -> Iterator[Image.Image | InputError]:
+    ahead: deque = deque()
+    with ThreadPoolExecutor(threads, "decode") as pool:
+        for path in paths:
+            ahead.append(pool.submit(_decode, path, size))
+            if len(ahead) > AHEAD * threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()

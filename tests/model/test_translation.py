@@ -1,0 +1,138 @@
+"""Lone images are translated at their own size, like the pairs that they are part of."""
+
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+from conftest import planned, script, snakemake
+from PIL import Image
+
+import pix2pix
+from pix2pix.config.settings import GeneratorSettings, TrainSettings
+from pix2pix.model.checkpoint import save_network
+from pix2pix.model.networks import Generator, initialise
+from pix2pix.translation.generator import LoadedGenerator
+
+ORIENTATION = 0x0112  # the EXIF tag; 6: turn the stored image by 90 degrees clockwise
+SHAPE = (20, 31, 3)
+
+
+@pytest.fixture(scope="module")
+def ckpt(finished):
+    """A run's folder, which holds its checkpoint."""
+    return finished[0] / "results" / "squares"
+
+
+@pytest.fixture
+def photo() -> np.ndarray:
+    return np.random.default_rng(2).integers(0, 256, SHAPE, np.uint8)
+
+
+def read(path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_inputs_of_pairs_give_the_predictions_of_the_pairs(finished, ckpt, tmp_path):
+    for name in ("1", "2", "3"):
+        shutil.copy(ckpt / f"predict/input/{name}.png", tmp_path)
+    result = script("translate", tmp_path, "--ckpt", ckpt, "--out", tmp_path / "out")
+    assert result.returncode == 0, result.stdout
+    assert "3 translations" in result.stdout
+    for name in ("1", "2", "3"):
+        assert (tmp_path / f"out/{name}.png").read_bytes() == (ckpt / f"predict/prediction/{name}.png").read_bytes()
+
+
+def test_unreadable_images_are_named_and_the_others_translated(ckpt, tmp_path, photo):
+    inputs = tmp_path / "my {pictures}"
+    inputs.mkdir()
+    image = Image.fromarray(photo)
+    for name in ("a.png", "a.jpg", "-b c.bmp", "ümlaut.tif", "A.PPM"):
+        image.save(inputs / name)
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    Image.fromarray(np.rot90(photo)).save(inputs / "turned.png", exif=exif)
+    (inputs / "notes.txt").write_text("no image")
+    (inputs / "cut.jpg").write_bytes((inputs / "a.jpg").read_bytes()[:300])
+    result = script("translate", inputs, "--ckpt", ckpt, "--out", tmp_path / "out")
+    assert result.returncode == 1
+    [line] = [line for line in result.stdout.splitlines() if "cut.jpg" in line]
+    assert line.startswith(f"error: {inputs}/cut.jpg: ")
+    assert "truncated" in line
+    assert result.stdout.splitlines()[-1].startswith("error: 1 of 7 images could not be translated")
+    assert f"{inputs}: not images by their names: notes.txt" in result.stdout
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert made == {"a.png.png", "a.jpg.png", "-b c.png", "ümlaut.png", "A.png", "turned.png"}
+    assert {read(tmp_path / "out" / name).shape for name in made} == {SHAPE}
+    # turned upright, it is the photo
+    assert np.array_equal(read(tmp_path / "out/turned.png"), read(tmp_path / "out/a.png.png"))
+
+
+def test_output_over_an_input_is_an_error(ckpt, tmp_path, photo):
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    before = (tmp_path / "a.png").read_bytes()
+    result = script("translate", tmp_path / "a.png", "--ckpt", ckpt, "--out", tmp_path)
+    assert result.returncode == 1
+    assert "contains the input a.png" in result.stdout.splitlines()[-1]
+    assert (tmp_path / "a.png").read_bytes() == before
+
+
+def test_size_is_that_of_the_longer_side(ckpt, tmp_path, photo):
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    result = script("translate", tmp_path / "a.png", "--ckpt", ckpt, "--out", tmp_path / "out", "--size", 64)
+    assert result.returncode == 0, result.stdout
+    assert read(tmp_path / "out/a.png").shape == (41, 64, 3)
+
+
+def test_loaded_generator_maps_each_kind_of_image_to_the_same_kind(ckpt, photo):
+    generator = pix2pix.load_generator(ckpt)
+    assert generator.description.dataset == "squares"
+    expected = generator(photo)
+    assert (expected.shape, expected.dtype) == (SHAPE, np.uint8)
+    assert np.array_equal(generator(np.stack([photo, photo])), np.stack([expected, expected]))
+    from_pil = generator(Image.fromarray(photo))
+    assert (from_pil.mode, from_pil.size) == ("RGB", (31, 20))
+    assert np.array_equal(np.asarray(from_pil), expected)
+    several = generator([Image.fromarray(photo), photo[:9, :9]])
+    assert np.array_equal(np.asarray(several[0]), expected)
+    assert several[1].shape == (9, 9, 3)
+    grey = photo[:, :, 0]
+    assert np.array_equal(generator(grey), generator(np.repeat(grey[:, :, np.newaxis], 3, axis=2)))
+    assert np.array_equal(generator(grey), generator(grey[:, :, np.newaxis]))
+    for wrong in (photo / 255, photo[0, 0], "a.png", [photo.astype(float)]):
+        with pytest.raises(TypeError):
+            generator(wrong)
+
+
+def test_dropout_depends_on_the_seed_and_fits_any_size(tmp_path, photo):
+    settings = GeneratorSettings(g_layers=6, g_ngf=4, dropout=True)
+    network = Generator(settings, 64)
+    initialise(network, TrainSettings(**settings.model_dump(), train_pic_size=64, load_size=64, init_gain=0.2))
+    save_network(network, "", tmp_path / "g.ckpt")
+    generator = LoadedGenerator(tmp_path / "g.ckpt", given={"dropout": True})
+    assert np.array_equal(generator(photo, seed=1), generator(photo, seed=1))
+    assert not np.array_equal(generator(photo, seed=1), generator(photo, seed=2))
+    wide = np.concatenate([photo] * 5, axis=1)
+    assert generator(wide).shape == wide.shape
+
+
+def test_workflow_translates_a_folder_and_notices_a_new_image(finished, tmp_path, photo):
+    work, own = finished
+    config = yaml.safe_load(own.read_text())
+    shutil.copy(work / "results/squares/ckpt/Generator_2.ckpt", tmp_path / "mine.ckpt")
+    folder = tmp_path / "-my {photos}'s"
+    folder.mkdir()
+    Image.fromarray(photo).save(folder / "a b.jpg")
+    config |= {"runs": {"given": {"dataset": "squares", "ckpt": "mine.ckpt"}}, "all": ["given"]}
+    config |= {"inputs": {"holiday": {"folder": folder.name, "runs": ["given"]}}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    snakemake(tmp_path, "holiday", "--configfile", "mine.yaml")
+    made = tmp_path / "results/given/translate/holiday"
+    assert read(made / "prediction/a b.png").shape == SHAPE
+    page = (made / "index.html").read_text()
+    assert 'src="input/a%20b.png"' in page
+    assert 'src="prediction/a%20b.png"' in page
+    assert "1 image: input and prediction." in page
+    Image.fromarray(photo).save(folder / "c.png")
+    assert planned(tmp_path, "holiday", "--configfile", "mine.yaml") == {"translate": 1, "holiday": 1}
