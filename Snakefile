@@ -31,6 +31,7 @@ include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/terminal.smk"
 include: "rules/translate.smk"
+include: "rules/export.smk"
 
 
 # the limit in the default profile applies to one machine, not to a cluster

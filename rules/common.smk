@@ -19,7 +19,7 @@ from pix2pix.system.errors import InputError
 # the name of a run is a target, like these
 RULE_NAMES = {"all", "benchmarks", "draw_demo", "download", "download_weights", "extract", "mindrecord", "train"}
 RULE_NAMES |= {"keep_best", "predict", "evaluate", "measure_fidelity", "describe", "summarize", "targets"}
-RULE_NAMES |= {"translate"}
+RULE_NAMES |= {"translate", "export"}
 # a run has its weights in data/weights/{run}/, and data/weights/fidelity/ is for the Inception network
 RESERVED = RULE_NAMES | {"fidelity"}
 

@@ -7,11 +7,16 @@ def translations_of(inputs):
     return results
 
 
-def translate_flags(wildcards):
+def architecture_flags(wildcards):
     """The architecture as far as it is known here, which helps checkpoints that do not describe themselves."""
-    run, inputs = RUNS[wildcards.run], CONFIG.inputs[wildcards.inputs]
-    unused = {*PredictSettings.model_fields} - {*GeneratorSettings.model_fields, "seed"} | run.from_ckpt
-    return shlex.join([*as_flags(run.predict, left_out=unused), "--size", str(inputs.size)])
+    run = RUNS[wildcards.run]
+    other = PredictSettings.model_fields.keys() - GeneratorSettings.model_fields.keys()
+    return shlex.join(as_flags(run.predict, left_out=other | run.from_ckpt))
+
+
+def translate_flags(wildcards):
+    seed, size = RUNS[wildcards.run].predict.seed, CONFIG.inputs[wildcards.inputs].size
+    return f"{architecture_flags(wildcards)} --seed {seed} --size {size}"
 
 
 def translate_listing(wildcards):

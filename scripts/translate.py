@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pix2pix.config.flags import add_flags, read_flags
 from pix2pix.config.settings import GeneratorSettings, ThreadSettings
+from pix2pix.devices.check import prepare
 from pix2pix.model.device import describe_device
 from pix2pix.pages.gallery import write_gallery
 from pix2pix.system.cores import cores_in_use, use_cores
@@ -41,6 +42,7 @@ def main() -> None:
 def translate(arguments: argparse.Namespace, images: list[Path]) -> int:
     """Translate the images and write the gallery; return how many were translated."""
     names = output_names(images)
+    prepare(arguments.device_target)
     use_cores(read_flags(arguments, ThreadSettings).threads)
     given = read_flags(arguments, GeneratorSettings).model_dump(exclude_unset=True)
     generator = LoadedGenerator(arguments.ckpt, arguments.device_target, given)

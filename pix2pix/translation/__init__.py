@@ -2,5 +2,5 @@
 
 In: a generator's checkpoint, and images as files, PIL images or arrays.
 Out: images of the same size.
-May import: system, config, data, model.
+May import: system, config, data, model, evaluation.
 """

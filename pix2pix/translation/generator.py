@@ -1,17 +1,17 @@
 """A generator loaded from a checkpoint, as a function from images to images."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-import mindspore as ms
 import numpy as np
 from PIL import Image
 
 from pix2pix.config.settings import PredictSettings
 from pix2pix.data.images import to_rgb
-from pix2pix.data.loader import to_array, to_pixels
+from pix2pix.data.loader import to_pixels
+from pix2pix.evaluation.tiles import translate_padded
 from pix2pix.model.checkpoint import load_network
 from pix2pix.model.description import generator_settings
 from pix2pix.model.device import check_device
@@ -70,7 +70,7 @@ class LoadedGenerator:
         self.on_cpu = device_target == "CPU"
         check_device(device_target)
         # with dropout, a generator has masks of one size
-        self._networks: dict[int | None, tuple] = {}
+        self._networks: dict[tuple[int, int] | None, tuple] = {}
 
     @overload
     def __call__(self, images: Image.Image, seed: int = 0) -> Image.Image: ...
@@ -115,13 +115,11 @@ class LoadedGenerator:
             raise InputError(f"image: is {image.shape[1]}x{image.shape[0]}: has no pixels")
         unit = 2**self.settings.g_layers
         height, width = (-(-side // unit) * unit for side in image.shape[:2])
-        if self.settings.dropout:
-            height = width = max(height, width)  # masks are square
-        generator, forward = self._network(max(height, width))
+        generator, forward = self._network((height, width))
         generator.sample_dropout(*seed)
-        return to_pixels(_translate_padded(forward, image, self.settings.g_in_planes, height, width))
+        return to_pixels(translate_padded(forward, image, self.settings.g_in_planes, height, width))
 
-    def _network(self, size: int) -> tuple:
+    def _network(self, size: tuple[int, int]) -> tuple:
         # without validation: here an image may also be smaller than the SSIM window
         settings = PredictSettings.model_construct(**self.settings.model_dump(), val_pic_size=size)
         check_memory({"size of the image": sum(prediction_memory(settings, self.on_cpu).values())})
@@ -131,18 +129,6 @@ class LoadedGenerator:
             load_network(generator, self.path)
             self._networks[key] = generator, compile_forward(generator)
         return self._networks[key]
-
-
-def _translate_padded(
-    forward: Callable[[ms.Tensor], ms.Tensor], image: np.ndarray, channels: int, height: int, width: int
-) -> np.ndarray:
-    """The output, (channels, h, w) float32, for an image that is padded to height x width by reflection."""
-    h, w = image.shape[:2]
-    top, left = (height - h) // 2, (width - w) // 2
-    if (h, w) != (height, width):
-        image = np.pad(image, ((top, height - h - top), (left, width - w - left), (0, 0)), "reflect")
-    batch = to_array(Image.fromarray(image), channels)[np.newaxis]
-    return forward(ms.Tensor(batch)).asnumpy()[0, :, top : top + h, left : left + w]
 
 
 def _pixels(image: Image.Image) -> np.ndarray:

@@ -59,7 +59,7 @@ def test_unreadable_images_are_named_and_the_others_translated(ckpt, tmp_path, p
     assert result.returncode == 1
     [line] = [line for line in result.stdout.splitlines() if "cut.jpg" in line]
     assert line.startswith(f"error: {inputs}/cut.jpg: ")
-    assert "truncated" in line
+    assert "truncated" in line.lower()
     assert result.stdout.splitlines()[-1].startswith("error: 1 of 7 images could not be translated")
     assert f"{inputs}: not images by their names: notes.txt" in result.stdout
     made = {path.name for path in (tmp_path / "out").iterdir()}

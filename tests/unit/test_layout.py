@@ -20,7 +20,8 @@ PACKAGES = {
     "distributed": ("system", "config"),
     "evaluation": ("system", "config", "data", "model"),
     "pages": ("system", "evaluation"),
-    "translation": ("system", "config", "data", "model"),
+    "translation": ("system", "config", "data", "model", "evaluation"),
+    "export": ("system", "config", "data", "model", "evaluation"),
     "training": ("system", "config", "data", "model", "distributed", "evaluation", "pages"),
 }
 MODULES_AT_MOST = 9

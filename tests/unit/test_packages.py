@@ -22,9 +22,16 @@ def versions(lines: list[str]) -> dict[str, str]:
     return {re.sub("[_.]", "-", match[1].lower()): match[2] for match in found if match}
 
 
-def test_the_conda_environment_has_the_versions_of_the_project():
-    environment = yaml.safe_load((ROOT / "workflow/envs/pix2pix.yaml").read_text())
-    assert versions(environment["dependencies"][-1]["pip"]) == versions(PROJECT["dependencies"])
+@pytest.mark.parametrize(("name", "extra"), [("pix2pix", []), ("export", ["export"])])
+def test_the_conda_environment_has_the_versions_of_the_project(name, extra):
+    environment = yaml.safe_load((ROOT / f"workflow/envs/{name}.yaml").read_text())
+    packages = [*PROJECT["dependencies"], *(each for key in extra for each in PROJECT["optional-dependencies"][key])]
+    assert versions(environment["dependencies"][-1]["pip"]) == versions(packages)
+
+
+def test_the_extra_that_tests_need_has_the_same_versions_among_those_of_developers():
+    extras = PROJECT["optional-dependencies"]
+    assert versions(extras["export"]).items() <= versions(extras["dev"]).items()
 
 
 def test_requirements_have_the_versions_of_the_project_and_a_hash_for_every_file():
@@ -46,7 +53,7 @@ def test_the_requirements_of_gpus_are_those_of_the_extra():
 
 
 def test_every_package_that_is_imported_is_declared():
-    declared = set(versions(PROJECT["dependencies"])) | {"pix2pix", "torch-fidelity"}
+    declared = set(versions(PROJECT["dependencies"])) | {"pix2pix", "torch-fidelity", "onnx", "onnxruntime"}
     for folder in ("pix2pix", "scripts"):
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):

@@ -1,0 +1,26 @@
+rule export:
+    input:
+        ckpt=checkpoint_of,
+        predictions="results/{run}/predict",
+        metrics="results/{run}/metrics.json",
+    output:
+        directory("results/{run}/export"),
+    log:
+        "logs/export/{run}.log",
+    benchmark:
+        "logs/export/{run}.tsv"
+    wildcard_constraints:
+        run=one_of(RUNS),
+    conda:
+        f"{ENVS}/export.yaml"
+    threads: all_cores
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=architecture_flags,
+    shell:
+        f"{SCRIPTS}/export.py "
+        "{output:q} --ckpt={input.ckpt:q} --predict_dir {input.predictions:q} --metrics {input.metrics:q}"
+        " {params.settings} --threads {threads} "
+        f"{LOG_TO} {{log:q}}"

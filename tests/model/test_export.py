@@ -1,0 +1,129 @@
+"""Exported generators give the same images in other programs."""
+
+import json
+import shutil
+import stat
+import subprocess
+import sys
+
+import mindspore as ms
+import numpy as np
+import onnxruntime
+import pytest
+from conftest import script, snakemake
+from PIL import Image
+from safetensors.numpy import load_file
+
+from pix2pix.config.settings import GeneratorSettings, TrainSettings
+from pix2pix.export.files import export_files
+from pix2pix.export.onnx_graph import onnx_model
+from pix2pix.export.torch_names import torch_weights
+from pix2pix.model.checkpoint import save_network, stored_parameters
+from pix2pix.model.networks import Generator, compile_forward, initialise
+from pix2pix.system.errors import InputError
+
+
+def make_generator(**settings) -> tuple[GeneratorSettings, Generator]:
+    generator = GeneratorSettings(**{"g_ngf": 4, "g_layers": 4, **settings})
+    network = Generator(generator, 64)
+    training = TrainSettings(**generator.model_dump(), train_pic_size=64, load_size=64, init_gain=0.2)
+    initialise(network, training)
+    draw = np.random.default_rng(3)
+    for parameter in network.trainable_params():
+        if parameter.name.endswith((".gamma", ".beta", ".bias")):
+            parameter.set_data(ms.Tensor(draw.normal(0.5, 0.3, parameter.shape).astype(np.float32)))
+    return generator, network
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"norm": "instance", "alpha": 0.1},
+        {"pad_mode": "REFLECT", "skip_connections": False},
+        {"pad_mode": "SYMMETRIC", "norm": "instance", "g_in_planes": 1},
+        {"g_layers": 2, "g_out_planes": 1},
+    ],
+)
+def test_onnx_gives_the_output_of_the_network_at_any_size_and_batch(settings):
+    generator, network = make_generator(**settings)
+    weights = {each.name: each.asnumpy() for each in stored_parameters(network)}
+    model = onnx_model(generator, weights, "{}")
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    forward = compile_forward(network)
+    for height, width in ((32, 32), (16, 48)):
+        x = np.random.default_rng(4).uniform(-1, 1, (2, generator.g_in_planes, height, width)).astype(np.float32)
+        [found] = session.run(None, {"input": x})
+        assert found.shape == (2, generator.g_out_planes, height, width)
+        for number in range(2):
+            alone = forward(ms.Tensor(x[number : number + 1])).asnumpy()
+            assert np.abs(found[number] - alone[0]).max() <= 1e-5
+
+
+def test_weights_have_the_names_of_the_network_in_pytorch():
+    _, network = make_generator()
+    weights = {each.name: each.asnumpy() for each in stored_parameters(network)}
+    names = set(torch_weights(weights))
+    norms = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}
+    inner = "model.1.model.3.model.3.model"
+    expected = {f"model.{index}.weight" for index in (0, 3)}
+    expected |= {f"model.1.model.{index}.weight" for index in (1, 5)}
+    expected |= {f"model.1.model.{index}.{name}" for index in (2, 6) for name in norms}
+    expected |= {f"model.1.model.3.model.{index}.weight" for index in (1, 5)}
+    expected |= {f"model.1.model.3.model.{index}.{name}" for index in (2, 6) for name in norms}
+    expected |= {f"{inner}.{index}.weight" for index in (1, 3)} | {f"{inner}.4.{name}" for name in norms}
+    assert names == expected
+
+
+def test_export_of_a_run_has_files_that_load_as_its_card_says(finished, tmp_path):
+    work, own = finished
+    target = "results/squares/export"
+    snakemake(work, target, "--configfile", str(own))
+    made = work / target
+    assert {path.name for path in made.iterdir()} == {
+        "Generator.onnx", "Generator.mindir", "Generator.safetensors", "README.md", "grid.png",
+    }  # fmt: skip
+    assert all(path.stat().st_mode & stat.S_IRGRP for path in made.iterdir())
+    card = (made / "README.md").read_text()
+    assert "trained on the dataset squares\n(AtoB, 2 epochs)" in card
+    scores = json.loads((work / "results/squares/metrics.json").read_text())["metrics"]
+    assert f"| l1 | {scores['l1']['mean']:.4g} |" in card
+    about = onnxruntime.InferenceSession(made / "Generator.onnx").get_modelmeta().custom_metadata_map["pix2pix"]
+    assert json.loads(about)["generator"]["g_ngf"] == 4
+    assert load_file(made / "Generator.safetensors")["model.0.weight"].shape == (4, 3, 4, 4)
+    # the lines of the card, as a user would paste them
+    blocks = [part.splitlines() for part in card.split("\n\n")]
+    code = [[line[4:] for line in block] for block in blocks if all(line.startswith("    ") for line in block)]
+    onnx_lines, mindspore_lines, _, save_lines = code
+    with Image.open(work / "results/squares/predict/prediction/1.png") as image:
+        expected = np.asarray(image).astype(int)
+    for lines in ([*onnx_lines, *save_lines], [*onnx_lines, *mindspore_lines, *save_lines]):
+        folder = tmp_path / str(len(lines))
+        shutil.copytree(made, folder)
+        shutil.copy(work / "results/squares/predict/input/1.png", folder / "input.png")
+        subprocess.run([sys.executable, "-c", "\n".join(lines)], cwd=folder, check=True)
+        with Image.open(folder / "output.png") as image:
+            assert np.abs(np.asarray(image) - expected).max() <= 1
+
+
+def test_predictions_of_another_checkpoint_are_noticed_and_nothing_is_kept(finished, tmp_path):
+    work, _ = finished
+    shutil.copytree(work / "results/squares", tmp_path / "run")
+    with Image.open(tmp_path / "run/predict/prediction/1.png") as image:
+        Image.fromarray(255 - np.asarray(image)).save(tmp_path / "run/predict/prediction/1.png")
+    flags = ["--predict_dir", tmp_path / "run/predict", "--metrics", tmp_path / "run/metrics.json"]
+    result = script("export", tmp_path / "out", "--ckpt", tmp_path / "run/ckpt/Generator_2.ckpt", *flags)
+    assert result.returncode == 1
+    assert "Generator.onnx: gives other images than predict" in result.stdout.splitlines()[-1]
+    other = work / "results/outlines/ckpt/Generator_2.ckpt"
+    result = script("export", tmp_path / "out", "--ckpt", other, *flags)
+    assert "is about another checkpoint" in result.stdout.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+def test_generator_with_dropout_is_refused(tmp_path):
+    generator, network = make_generator(dropout=True, g_layers=6)
+    save_network(network, "", tmp_path / "g.ckpt")
+    with pytest.raises(InputError, match="was trained with dropout"):
+        export_files(generator, tmp_path / "g.ckpt", 64, "{}", tmp_path, tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".sha256"] == ["g.ckpt"]
