@@ -54,9 +54,8 @@ def translate(arguments: argparse.Namespace, images: list[Path]) -> int:
     written = translate_files(generator, images, names, out, inputs, **how)
     if arguments.gallery and written:
         facts = {"checkpoint": generator.path.name} | {name: str(value) for name, value in generator.settings}
-        write_gallery(
-            arguments.out / "index.html", arguments.out, arguments.out.name, facts, written, kinds=("input", "prediction")
-        )
+        page, kinds = arguments.out / "index.html", ("input", "prediction")
+        write_gallery(page, arguments.out, arguments.out.name, facts, written, kinds=kinds)
     print(f"{len(written)} translations in {out}", file=sys.stderr)
     return len(written)
 
