@@ -23,4 +23,4 @@ rule export:
         f"{SCRIPTS}/export.py "
         "{output:q} --ckpt={input.ckpt:q} --predict_dir {input.predictions:q} --metrics {input.metrics:q}"
         " {params.settings} --threads {threads} "
-        f"{LOG_TO} {{log:q}}"
+        f"{LOGGED}"

@@ -26,4 +26,4 @@ rule translate:
         f"{SCRIPTS}/translate.py "
         "{params.folder} --ckpt={input.ckpt:q} --out {output:q} --gallery {params.settings}"
         " --device_target {resources.device_target} --threads {threads} "
-        f"{LOG_TO} {{log:q}}"
+        f"{LOGGED}"
