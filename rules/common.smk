@@ -8,7 +8,7 @@ from snakemake.settings.types import DeploymentMethod
 
 from pix2pix.config.datasets import Tolerance, archive_ending
 from pix2pix.config.flags import as_flags
-from pix2pix.config.paths import check_paths, listing_of
+from pix2pix.config.paths import check_paths, listing_of, listing_of_all
 from pix2pix.config.runs import BENCHMARKS, fidelity_weights, read_config
 from pix2pix.config.settings import GeneratorSettings, PredictSettings
 from pix2pix.config.values import size_text
@@ -54,7 +54,7 @@ DRAWN = [name for name, dataset in CONFIG.datasets.items() if dataset.drawn]
 ARCHIVES = {
     name: f"{name}.tar.gz" if dataset.drawn else f"{name}.{archive_ending(dataset.mirrors or CONFIG.mirrors)}"
     for name, dataset in CONFIG.datasets.items()
-    if not dataset.folder
+    if not dataset.on_disk
 }
 DOWNLOADED = {archive: name for name, archive in ARCHIVES.items() if name not in DRAWN}
 INCEPTION = fidelity_weights(CONFIG.fidelity)

@@ -48,22 +48,26 @@ def drawn_flags(wildcards):
 def split_flags(wildcards):
     dataset = CONFIG.datasets[wildcards.dataset]
     words = [split if pairs is None else f"{split}={pairs}" for split, pairs in dataset.splits.items()]
-    # the default is not passed, so that the param is the same as without the setting
-    return " ".join(words + as_flags(dataset.tolerate) * (dataset.tolerate != Tolerance()))
+    # defaults are not passed, so that the param is the same as without these settings
+    words += as_flags(dataset.tolerate) * (dataset.tolerate != Tolerance())
+    words += ["--split_file", shlex.quote(dataset.split_file)] * (dataset.split_file is not None)
+    return " ".join(words + ["--parquet"] * (dataset.parquet is not None))
 
 
 def images_source(wildcards):
     """The archive; changes in a folder are detected by its listing, a param, since its time does not show them."""
-    return [] if CONFIG.datasets[wildcards.dataset].folder else f"data/{ARCHIVES[wildcards.dataset]}"
+    return [] if CONFIG.datasets[wildcards.dataset].on_disk else f"data/{ARCHIVES[wildcards.dataset]}"
 
 
 def images_listing(wildcards):
     dataset = CONFIG.datasets[wildcards.dataset]
+    if dataset.on_disk and (dataset.parquet or dataset.split_file):
+        return listing_of_all(dataset.on_disk)
     return listing_of(dataset.folder, tuple(dataset.splits)) if dataset.folder else None
 
 
 def source_argument(wildcards):
-    return path_argument(CONFIG.datasets[wildcards.dataset].folder or f"data/{ARCHIVES[wildcards.dataset]}")
+    return path_argument(CONFIG.datasets[wildcards.dataset].on_disk or f"data/{ARCHIVES[wildcards.dataset]}")
 
 
 def shard_flags(wildcards):

@@ -10,7 +10,9 @@ from pix2pix.config.flags import add_flags, read_flags
 from pix2pix.config.settings import ThreadSettings
 from pix2pix.config.values import Split
 from pix2pix.data.extract import extract
+from pix2pix.data.images import joined
 from pix2pix.data.left_out import LEFT_OUT, read_left_out
+from pix2pix.sources.reading import reader_of
 from pix2pix.system.checksum import drop_obtained
 from pix2pix.system.cores import use_cores
 from pix2pix.system.errors import InputError
@@ -19,7 +21,7 @@ from pix2pix.system.program import run
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("source", help="a tar archive, or a folder with one folder per split")
+    parser.add_argument("source", help="an archive or a folder with one folder per split, or parquet files")
     parser.add_argument("output", help="the folder to write")
     parser.add_argument(
         "--splits",
@@ -29,6 +31,8 @@ def main() -> None:
         help="the splits to extract (train, val, test) and the number of pairs in each (default: at least one)",
     )
     parser.add_argument("--sha256", help="the archive's checksum (default: the one in SOURCE.sha256, if any)")
+    parser.add_argument("--split_file", help="a file in SOURCE that lists the splits, .csv or .json")
+    parser.add_argument("--parquet", action="store_true", help="SOURCE is a parquet file, or a folder of them")
     parser.add_argument("--packed", action="store_true", help="write one zip file per split, not one file per pair")
     parser.add_argument("--drop_archive", action="store_true", help="at the end, delete SOURCE if it was downloaded")
     add_flags(parser, Tolerance)
@@ -37,7 +41,9 @@ def main() -> None:
     splits = read_splits(arguments.splits)
     threads = use_cores(read_flags(arguments, ThreadSettings).threads)
     tolerate = read_flags(arguments, Tolerance)
-    counts = extract(arguments.source, arguments.output, splits, arguments.sha256, threads, tolerate, arguments.packed)
+    source, output = Path(arguments.source), Path(arguments.output)
+    read = reader_of(source, joined, arguments.split_file, arguments.parquet)
+    counts = extract(source, output, splits, arguments.sha256, threads, tolerate, arguments.packed, read)
     print(f"{arguments.output}: " + ", ".join(f"{n} {split}" for split, n in counts.items()), file=sys.stderr)
     if left_out := read_left_out(Path(arguments.output).with_name(LEFT_OUT)):
         print(f"warning: {arguments.source}: tolerated: {left_out}", file=sys.stderr)

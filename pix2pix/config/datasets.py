@@ -15,6 +15,7 @@ from pix2pix.config.values import (
     PathName,
     Sha256,
     Split,
+    SplitFile,
     Strict,
     VariableName,
 )
@@ -85,6 +86,16 @@ class DatasetSettings(Strict):
         "name; one without a .tar or .zip file name is a folder with {dataset}.tar.gz; null: the top-level mirrors",
     )
     folder: PathName | None = Field(None, description="a folder on disk with train/ and val/, instead of an archive")
+    parquet: PathName | None = Field(
+        None,
+        description="a parquet file, or a folder of them, with the columns imageA and imageB, instead of an archive; "
+        "needs pyarrow",
+    )
+    split_file: SplitFile | None = Field(
+        None,
+        description="a .csv or .json file in the archive or folder that lists the images of each split, which are then "
+        "not in a folder per split",
+    )
     drawn: bool = Field(False, description="drawn by the built-in program, instead of an archive (the demo)")
     sha256: Sha256 | None = Field(
         None,
@@ -117,8 +128,10 @@ class DatasetSettings(Strict):
 
     @model_validator(mode="after")
     def _one_source(self) -> "DatasetSettings":
-        if sum([self.mirrors is not None, self.folder is not None, self.drawn]) > 1:
-            raise ValueError("mirrors, folder and drawn are mutually exclusive: keep one")
+        if sum([self.mirrors is not None, self.folder is not None, self.parquet is not None, self.drawn]) > 1:
+            raise ValueError("mirrors, folder, parquet and drawn are mutually exclusive: keep one")
+        if self.drawn and self.split_file:
+            raise ValueError("split_file does not apply to drawn: remove it")
         if "train" not in self.splits or "val" not in self.splits:
             raise ValueError("splits needs both train and val")
         if self.drawn and (self.splits.keys() != {"train", "val"} or None in self.splits.values()):
@@ -126,6 +139,11 @@ class DatasetSettings(Strict):
         archive_ending(self.mirrors or [])
         if self.token_env and not self.mirrors:
             raise ValueError("token_env needs mirrors of this dataset, which the token is sent to")
-        if self.folder is not None and self.sha256 is not None:
+        if self.on_disk is not None and self.sha256 is not None:
             raise ValueError("sha256 applies to an archive, not to a folder: remove it")
         return self
+
+    @property
+    def on_disk(self) -> str | None:
+        """The folder or parquet files that the user has on disk; None: an archive."""
+        return self.folder if self.folder is not None else self.parquet

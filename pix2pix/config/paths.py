@@ -46,12 +46,32 @@ def _folders(config: Config) -> Iterator[str]:
         if not Path(dataset.folder).is_dir():
             yield f"{key}: no such folder; correct the path"
             continue
+        if dataset.split_file:
+            if not Path(dataset.folder, dataset.split_file).is_file():
+                yield f"{key}: has no file {dataset.split_file}, which is the dataset's split_file; correct the path"
+            continue
         for split in dataset.splits:
             images = Path(dataset.folder, split)
             if not images.is_dir():
                 yield f"{key}: has no folder {split}/, which is one of the dataset's splits; add it"
             elif not os.access(images, os.R_OK | os.X_OK):
                 yield f"{key}: {split}/ cannot be read; change its permissions"
+
+
+def _parquets(config: Config) -> Iterator[str]:
+    for name, dataset in config.datasets.items():
+        if dataset.parquet is not None and not Path(dataset.parquet).exists():
+            yield f"config: datasets.{name}.parquet: {dataset.parquet}: no such file or folder; correct the path"
+
+
+@functools.cache
+def listing_of_all(source: str) -> str:
+    """Like listing_of, of a file, or of a folder and all folders in it."""
+    path = Path(source)
+    if path.is_dir():
+        return listing_of(source, tuple(sorted(os.path.relpath(found, path) for found, _, _ in os.walk(path))))
+    found = path.stat()
+    return hashlib.sha256(f"{found.st_size} {found.st_mtime_ns}".encode()).hexdigest()
 
 
 @functools.cache

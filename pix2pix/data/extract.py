@@ -13,12 +13,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 from pix2pix.config.datasets import Tolerance
-from pix2pix.data.images import half_size
+from pix2pix.data.images import half_size, joined
 from pix2pix.data.left_out import LEFT_OUT, write_left_out
 from pix2pix.data.packing import Write, as_files, as_zips
 from pix2pix.data.sorting import HopelessError, Sorter, shortened
-from pix2pix.sources.archive import archive_files
-from pix2pix.sources.folder import folder_files
+from pix2pix.sources.reading import reader_of
+from pix2pix.sources.split_file import Reader
 from pix2pix.system.checksum import verify
 from pix2pix.system.disk import disk_space
 from pix2pix.system.errors import InputError
@@ -37,11 +37,12 @@ def extract(
     threads: int = 2,
     tolerate: Tolerance = Tolerance(),  # noqa: B008 - it is immutable
     packed: bool = False,
+    read: Reader | None = None,
 ) -> dict[str, int]:
     """Extract and check the pairs of an archive or a folder into `output`/{split}/, atomically.
 
     Args:
-        source: a tar archive, or a folder that contains a folder for each split.
+        source: an archive or a folder, with a folder for each split, or parquet files.
         output: the folder to create; an existing one is replaced.
         splits: the splits to extract and the number of pairs in each; None: at least one.
         sha256: the archive's checksum; by default, the one recorded next to it, if any.
@@ -49,6 +50,7 @@ def extract(
         tolerate: how many unreadable images are left out, and how far a split may be from its number. What was
             tolerated is listed in left_out.json beside `output`, which exists only then.
         packed: write one uncompressed `output`/{split}.zip per split instead of a file per pair.
+        read: reads the source (pix2pix/sources/reading.py); None: it is an archive or a folder.
 
     Returns:
         the number of pairs in each split.
@@ -62,10 +64,9 @@ def extract(
     needed = _check_source(source, output, sha256)
     output.parent.mkdir(parents=True, exist_ok=True)
     sorter = Sorter(splits, tolerate)
-    files = folder_files if source.is_dir() else archive_files
     with disk_space(output.parent, needed), replacing(output) as scratch:
         try:
-            images = files(source, sorter.wanted, sorter.note)
+            images = (read or reader_of(source, joined))(sorter.wanted, sorter.note)
             with (as_zips if packed else as_files)(scratch, splits) as write:
                 _save_all(images, write, sorter, threads, output.parent.name)
         except HopelessError:

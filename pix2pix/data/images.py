@@ -88,6 +88,24 @@ def halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
     return image.crop((0, 0, middle, image.height)), image.crop((middle, 0, image.width, image.height))
 
 
+def joined(left: bytes, right: bytes) -> bytes:
+    """Join two image files to a pair, left and right half: a PNG file, which keeps every pixel.
+
+    Raises:
+        InputError: one cannot be decoded, or their sizes differ.
+    """
+    images = open_rgb(left, "left half"), open_rgb(right, "right half")
+    if images[0].size != images[1].size:
+        sizes = " and ".join(f"{image.width}x{image.height}" for image in images)
+        raise InputError(f"its halves have different sizes: {sizes}")
+    pair = Image.new("RGB", (2 * images[0].width, images[0].height))
+    pair.paste(images[0], (0, 0))
+    pair.paste(images[1], (images[0].width, 0))
+    buffer = io.BytesIO()
+    pair.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def half_size(source: str | Path | bytes) -> tuple[int, int]:
     """Check that a file is a pair; return the width and height of its halves in pixels.
 

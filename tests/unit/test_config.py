@@ -133,7 +133,7 @@ def test_learning_rate_read_as_text_by_yaml_is_a_number(shipped):
         ({"runs": {"maps": {"predict_split": "test"}}}, "has no split 'test'; it has train, val"),
         (
             {"datasets": {"x": {"folder": "a", "mirrors": ["file://b"]}}},
-            "datasets.x: mirrors, folder and drawn are mutually exclusive",
+            "datasets.x: mirrors, folder, parquet and drawn are mutually exclusive",
         ),
         ({"runs": {"my-run": {"dataset": "maps"}}}, "config: runs.my-run: 'my-run' is not allowed"),
         ({"all": []}, "config: all: [] is not allowed"),
