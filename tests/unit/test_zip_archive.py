@@ -150,8 +150,9 @@ def test_archive_without_files_is_rejected(tmp_path):
 
 
 def test_bombs_need_little_memory(tmp_path):
-    large = make_zip(tmp_path / "large.zip", GOOD | {"train/9.jpg": bytes(2**29)})
-    lying = make_zip(tmp_path / "lying.zip", GOOD | {"train/9.jpg": bytes(2**29)})
+    large = make_zip(tmp_path / "large.zip", GOOD | {"train/9.jpg": bytes(1000)})
+    large.write_bytes(patched(large.read_bytes(), size=(24, 4, struct.pack("<I", 2**29))))
+    lying = make_zip(tmp_path / "lying.zip", GOOD | {"train/9.jpg": bytes(2**24)})
     lying.write_bytes(patched(lying.read_bytes(), size=(24, 4, struct.pack("<I", 1000))))
     listing = tmp_path / "listing.zip"
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 60000, 60000, 2**26, 30, 0)
@@ -160,9 +161,8 @@ def test_bombs_need_little_memory(tmp_path):
         file.seek(30 + 2**26)
         file.write(end)
     window = tmp_path / "window.tar.zst"
-    options = {zstd.CompressionParameter.window_log: 31, zstd.CompressionParameter.enable_long_distance_matching: 1}
-    with zstd.open(window, "wb", options=options) as file:
-        file.write(bytes(2**20))
+    # a frame with a window of 2 GiB and one empty block
+    window.write_bytes(b"\x28\xb5\x2f\xfd" + bytes([0, (31 - 10) << 3]) + b"\x01\0\0")
     for archive, reason in [
         (large, "train/9.jpg: is too large for an image (536,870,912 bytes)"),
         (lying, "is truncated or damaged after 3 images (Bad CRC-32"),
