@@ -37,7 +37,8 @@ def load_generator(path_or_run: "str | Path", device_target: str = "CPU") -> "Lo
         pix2pix.system.errors.InputError: the checkpoint is missing, damaged or not of a generator, or the device is
             not available.
     """
-    # only here, because importing mindspore takes seconds
+    # only here, because importing mindspore takes seconds, and it looks for a GPU while it is imported
+    importlib.import_module("pix2pix.devices.check").load(device_target)
     loaded: LoadedGenerator = importlib.import_module("pix2pix.translation.generator").LoadedGenerator(
         path_or_run, device_target
     )

@@ -109,10 +109,10 @@ def everything_of(groups):
 
 def check_devices():
     """Before the first job: exit if this machine lacks what a job that will run on it needs."""
-    jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name in ("train", "predict")]
+    jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name in ("train", "predict", "translate")]
     where = [RUNS[job.wildcards.run].where for job in jobs if job.rule.name == "train"]
     targets = {each.device_target for each in where}
-    targets |= {predict_target(job.wildcards) for job in jobs if job.rule.name == "predict"}
+    targets |= {predict_target(job.wildcards) for job in jobs if job.rule.name != "train"}
     targets = sorted(targets - {"CPU"})
     if targets and (IN_CONDA or not workflow.local_exec or any(each.nodes > 1 for each in where)):
         print(f"device_target: {', '.join(targets)}: checked where the jobs run, not on this machine", file=sys.stderr)

@@ -46,3 +46,17 @@ def prepare(device_target: str) -> None:
         # NVIDIA's wheels lack the file in whose name MindSpore looks for CUDA's version, of which it would warn
         environment = {"GLOG_v": "3"} | dict(os.environ) | cuda.environment()
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+
+
+def load(device_target: str) -> None:
+    """What `prepare` does for programs, for a Python that must not start again, such as a notebook.
+
+    Raises:
+        InputError: something that the device needs is missing, or MindSpore was imported before.
+    """
+    if device_target != "GPU" or not cuda.environment():
+        return
+    require(device_target)
+    if "mindspore" in sys.modules:
+        raise InputError("device_target: GPU: mindspore was imported before: load a generator for the GPU first")
+    cuda.load()

@@ -70,6 +70,13 @@ def environment() -> dict[str, str]:
     return {"CUDA_HOME": str(home), "LD_LIBRARY_PATH": f"{folders}:{before}" if before else folders}
 
 
+def load() -> None:
+    """Set these variables for this process, and load the libraries, since the loader no longer reads the variables."""
+    os.environ |= environment()
+    for path in _located(cuda_home()).values():
+        ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+
+
 def _located(home: Path) -> dict[str, Path]:
     """The libraries that lie in the user's toolkit or in NVIDIA's wheels, by name."""
     folders = [home / "lib64"]

@@ -19,12 +19,17 @@ CASES = (
 def main() -> None:
     """Compile each case, then a primitive for which there is no kernel."""
     check_device("GPU")
+    layers = set()
     for case in CASES:
         settings = TrainSettings(**SMALL | case)
         trainer = Trainer(settings)
+        for network in (trainer.generator, trainer.discriminator):
+            layers |= {type(cell) for _, cell in network.cells_and_names()}
         pairs = np.zeros((2, settings.batch_size, 3, 64, 64), np.float32)
         attempt(f"step {case}", lambda pairs=pairs, run=trainer: run.advance(*pairs, ms.Tensor(1e-4), 1.0, False))
     attempt("generator", lambda: trainer.generate(ms.Tensor(pairs[0])))
+    own = (layer.__name__ for layer in layers if layer.__module__ in ("pix2pix.model.layers", "pix2pix.model.winograd"))
+    print("layers:", *sorted(own), flush=True)
     attempt("unknown", lambda: unknown(ms.Tensor(np.zeros((4, 4), np.float32))))
 
 

@@ -35,6 +35,14 @@ def test_the_whole_back_end_loads_up_to_the_missing_gpu(tmp_path, monkeypatch):
     assert line.endswith("training fails: The cudaGetLastError[100], no CUDA-capable device is detected")
 
 
+@pytest.mark.skipif(not has_libraries, reason="CUDA's libraries are not installed: make gpu")
+def test_a_notebook_gets_the_back_end_without_a_second_start(tmp_path):
+    stand_in_driver(tmp_path, DEVICE_LOST)
+    code = "from pix2pix.devices.check import load; load('GPU'); import mindspore; mindspore.set_device('GPU')"
+    environment = os.environ | {"LD_LIBRARY_PATH": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
 def test_every_primitive_of_training_and_prediction_has_a_kernel(tmp_path):
     """The back end itself selects the kernels, by type and format, while it compiles forward and backward passes."""
     stand_in_cuda(tmp_path / "cuda")
@@ -44,6 +52,8 @@ def test_every_primitive_of_training_and_prediction_has_a_kernel(tmp_path):
     done = subprocess.run([sys.executable, program], env=environment, capture_output=True, text=True, cwd=tmp_path)
     *lines, control = done.stdout.splitlines()
     assert control.startswith("unknown: Unsupported op [RmsNorm] on GPU"), done.stderr
+    # those that are the same on all devices; no layer that is written for a CPU
+    assert lines.pop() == "layers: Dropout InstanceNorm"
     assert len(lines) == 4
     for line in lines:
         # compiled: then the first data could not be copied to the stand-in for a GPU
