@@ -1,6 +1,7 @@
 """Training with several workers: what each reads, what they exchange, and how they end."""
 
 import csv
+import ctypes.util
 import shutil
 import signal
 import subprocess
@@ -227,9 +228,9 @@ def test_fewer_epochs_are_trained_separately_by_all_workers(tmp_path, long_run, 
     assert [row["epoch"] for row in history(tmp_path)] == list("12345")
 
 
+@pytest.mark.skipif(ctypes.util.find_library("cuda") is not None, reason="this machine has NVIDIA's driver")
 def test_an_unavailable_device_gives_one_clear_line(tmp_path, long_run):
     with training(tmp_path, long_run, "--device_target", "GPU") as process:
         assert process.wait(timeout=60) == 1
     [line] = [line for line in output(tmp_path).splitlines() if line.strip()]
-    assert line.startswith("error: device_target: GPU is not available; MindSpore")
-    assert "offers CPU (" in line
+    assert line.startswith("error: device_target: GPU: missing: ")
