@@ -13,6 +13,7 @@ from pix2pix.config.runs import BENCHMARKS, fidelity_weights, read_config
 from pix2pix.config.settings import GeneratorSettings, PredictSettings
 from pix2pix.config.values import size_text
 from pix2pix.devices.check import require
+from pix2pix.planning.sizes import PUBLISHED, largest_data, training_bytes
 from pix2pix.system.checksum import sha256_of
 from pix2pix.system.errors import InputError
 

@@ -53,9 +53,11 @@ rule download:
         sha256=download_checksum_flag,
         dataset=lambda wildcards: DOWNLOADED[wildcards.archive],
         token=token_flag,
+        room=room_flags,
     shell:
         f"{SCRIPTS}/download.py "
-        "--dataset {resources.dataset} {resources.mirrors} {resources.sha256} {resources.token} {output:q} "
+        "--dataset {resources.dataset} {resources.mirrors} {resources.sha256} {resources.token}"
+        " {resources.room} {output:q} "
         f"{LOGGED}"
 
 

@@ -17,6 +17,17 @@ def checksum_flag(wildcards):
     return f"--sha256 {sha256}" if sha256 else ""
 
 
+def room_flags(wildcards):
+    """What will follow the download on disk: images, records, and the smallest training on the dataset."""
+    name = DOWNLOADED[wildcards.archive]
+    dataset = CONFIG.datasets[name]
+    factor, more = largest_data(dataset, CONFIG.keep)
+    runs = [run for run in RUNS.values() if run.dataset == name and not run.ckpt]
+    results = min((training_bytes(run.train, run.where.save_epoch_freq) for run in runs), default=0)
+    flags = [f"--data_factor={factor}", f"--data_more={more}", f"--results={results}"]
+    return " ".join(flags + [f"--published={PUBLISHED[name]}"] * (name in PUBLISHED))
+
+
 def extract_flags(wildcards):
     """The archive's checksum, and what stays on disk; a resource, so that a change does not trigger a rerun."""
     flags = ["--packed"] * (not CONFIG.keep.pairs) + ["--drop_archive"] * (not CONFIG.keep.archive)

@@ -8,6 +8,7 @@ from pathlib import Path
 from pix2pix.config.datasets import archive_addresses
 from pix2pix.config.flags import add_flags, read_flags
 from pix2pix.download.fetching import Patience, fetch
+from pix2pix.download.room import Room, check_disks
 from pix2pix.sources.archive import check_archive
 from pix2pix.system.checksum import expected_of, note_obtained
 from pix2pix.system.errors import InputError
@@ -32,11 +33,15 @@ def main() -> None:
         help="the environment variable with a token for the mirrors, sent over https only",
     )
     add_flags(parser, Patience)
+    add_flags(parser, Room)
     arguments = parser.parse_args()
     output, found = Path(arguments.output), Path(arguments.output).exists()
     # a file that exists is only verified
     token = read_token(arguments.token_env) if arguments.token_env and not found else None
     mirrors = archive_addresses(arguments.mirror, arguments.dataset)
+    room = read_flags(arguments, Room)
+    if not found and room != Room():
+        check_disks(mirrors, output, room, read_flags(arguments, Patience).timeout)
     fetch(mirrors, output, arguments.sha256, read_flags(arguments, Patience), check_archive, token)
     if not found and (known := expected_of(output, None)):
         note_obtained(known.sha256, output)

@@ -15,12 +15,15 @@ from pix2pix.distributed.nodes import launch, own_part
 from pix2pix.distributed.workers import is_worker, join_workers, leave, use_share_of_cores
 from pix2pix.model.device import check_device, select_device
 from pix2pix.model.memory import check_memory, training_memory
+from pix2pix.planning.sizes import training_bytes
 from pix2pix.system.cores import use_cores
+from pix2pix.system.disk import check_room
 from pix2pix.system.errors import InputError
 from pix2pix.system.program import run
 from pix2pix.training.fingerprint import fingerprint_of
 from pix2pix.training.folders import Folders, chosen_folders, copy_snapshots, drop_snapshots
 from pix2pix.training.loop import train
+from pix2pix.training.state import NEWEST
 
 
 def main() -> None:
@@ -65,6 +68,8 @@ def start(
     `drop`: whether snapshots/ is dropped when training has ended.
     """
     logs = folders.state / "workers"
+    if not is_worker() and not (folders.state / NEWEST).exists():
+        check_room(folders.state.parent, training_bytes(settings, where.save_epoch_freq), "the training does not fit")
     if where.device_num > 1 and not is_worker():
         check_device(where.device_target)
         return launch([*sys.argv, *folders.flags()], where, logs)

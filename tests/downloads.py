@@ -131,7 +131,7 @@ def serving() -> Iterator[Server]:
 
 def is_whole(output: Path, content: bytes = CONTENT) -> bool:
     """Whether the file exists with its recorded checksum, and no part file."""
-    names = sorted(path.name for path in output.parent.iterdir())
+    names = sorted(path.name for path in output.parent.iterdir() if path.suffix != ".obtained")
     return output.read_bytes() == content and names == [output.name, f"{output.name}.sha256"]
 
 

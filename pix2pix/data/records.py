@@ -24,7 +24,7 @@ from mindspore.mindrecord import FileWriter
 from pix2pix.data.left_out import LeftOut
 from pix2pix.data.packing import Pair, size_of
 from pix2pix.system.checksum import sha256_of
-from pix2pix.system.disk import disk_space
+from pix2pix.system.disk import check_room, disk_space
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import scratch_folder, sync
 from pix2pix.system.progress import Progress
@@ -45,6 +45,7 @@ def write_records(files: Sequence[Pair], path: Path, left_out: LeftOut | None = 
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     needed = sum(map(size_of, files)) + HEADER
+    check_room(path.parent, needed, f"{path.name} does not fit")
     # the index contains the name of its data file, so both are written under their final names in a scratch folder
     with disk_space(path.parent, needed), scratch_folder(path) as scratch:
         written = scratch / path.name

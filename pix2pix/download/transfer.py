@@ -18,7 +18,7 @@ import requests
 from urllib3.exceptions import HTTPError as TransferError
 from urllib3.exceptions import IncompleteRead
 
-from pix2pix.system.disk import disk_space
+from pix2pix.system.disk import check_room, disk_space
 from pix2pix.system.files import replacing
 from pix2pix.system.progress import Progress
 
@@ -43,12 +43,17 @@ def copy(address: str, output: Path) -> None:
         FailedError: the file does not exist.
         InputError: the disk is full.
     """
-    source = Path(unquote(re.sub("^file://(localhost(?=/))?", "", address)))
+    source = local_path(address)
     if not source.is_file():
         raise FailedError("is a folder" if source.is_dir() else "no such file")
     discard(output)
     with open(source, "rb") as file:
         _write(iter(lambda: file.read(CHUNK), b""), output, 0, source.stat().st_size)
+
+
+def local_path(address: str) -> Path:
+    """The path of a file:// address."""
+    return Path(unquote(re.sub("^file://(localhost(?=/))?", "", address)))
 
 
 def download(address: str, output: Path, timeout: float, speed: float, certain: bool, token: str | None = None) -> bool:
@@ -191,6 +196,8 @@ def _fast_enough(chunks: Iterator[bytes], timeout: float, speed: float) -> Itera
 
 
 def _write(chunks: Iterator[bytes], output: Path, start: int, size: int | None) -> None:
+    if size:
+        check_room(output.parent, size - start, f"{output.name} does not fit")
     with (
         disk_space(output.parent, size and size - start),
         open(part(output), "ab" if start else "wb") as file,

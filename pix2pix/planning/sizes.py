@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from math import ceil
 from pathlib import Path
 
-from pix2pix.config.datasets import DatasetSettings
+from pix2pix.config.datasets import DatasetSettings, KeepSettings
 from pix2pix.config.settings import TrainSettings
 from pix2pix.config.values import Split
 from pix2pix.model.memory import FLOAT, discriminator_weights, generator_weights
@@ -48,6 +48,16 @@ def data_bytes(name: str, dataset: DatasetSettings, archive: Path) -> dict[str, 
     shares = [(count / (sum(counts) or 1), ceil(count / MOST_PAIRS)) for count in counts] if all(counts) else [(1, 1)]
     records = sum(files * HEAD + max(files, ceil(share * images / PAGE)) * PAGE for share, files in shares)
     return {"archive": packed, "images": images + HALF_A_BLOCK * sum(counts), "records": float(records)}
+
+
+def largest_data(dataset: DatasetSettings, keep: KeepSettings) -> tuple[float, float]:
+    """The most bytes that data/ holds at once: per byte of the archive, and beyond that.
+
+    That is while records are written; without pairs, the images are in one file per split meanwhile.
+    """
+    counts = [count or 0 for count in dataset.splits.values()]
+    more = sum(max(1, ceil(count / MOST_PAIRS)) for count in counts) * (HEAD + PAGE)
+    return keep.archive + 2 * UNPACKED, more + HALF_A_BLOCK * sum(counts) * keep.pairs
 
 
 def training_bytes(settings: TrainSettings, save_epoch_freq: int) -> int:

@@ -4,7 +4,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,8 +74,8 @@ def keep(digest: str, path: Path) -> None:
 
 
 def note_obtained(digest: str, path: Path) -> None:
-    """Note beside a file that the workflow obtained it, so that it may be dropped."""
-    with replacing(_obtained(path)) as scratch:
+    """Note beside a file that the workflow obtained it, so that it may be dropped; without the note it is kept."""
+    with suppress(OSError), replacing(_obtained(path)) as scratch:
         scratch.write_text(f"{digest}  {path.name}\n")
 
 

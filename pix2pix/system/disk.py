@@ -11,6 +11,26 @@ from pix2pix.system.errors import InputError
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+def check_room(folder: Path, needed: float, what: str, remedy: str = "make room") -> None:
+    """Check, before anything is written, that `needed` bytes fit into `folder`, which need not exist yet.
+
+    Raises:
+        InputError: they do not; the message says how much is missing and where.
+    """
+    free = free_bytes(folder)
+    if needed > free:
+        raise InputError(
+            f"{folder}: {what}: {megabytes(needed)} are needed and {megabytes(free)} are free, so "
+            f"{megabytes(needed - free)} are missing; {remedy} and start again"
+        )
+
+
+def free_bytes(folder: Path) -> int:
+    """Free bytes of the file system of a folder that need not exist yet."""
+    folder = folder.absolute()
+    return shutil.disk_usage(next(each for each in (folder, *folder.parents) if each.exists())).free
+
+
 @contextmanager
 def disk_space(folder: Path, needed: int | None = None) -> Iterator[None]:
     """Turn a disk-full error in the block into a message with the folder and the space that was free.
@@ -32,6 +52,8 @@ def disk_space(folder: Path, needed: int | None = None) -> Iterator[None]:
         ) from None
 
 
-def megabytes(size: int) -> str:
-    """Format a number of bytes for display: `30.1 MB`."""
+def megabytes(size: float) -> str:
+    """Format a number of bytes for display: `30.1 MB`, or `12.4 GB` from 10 GB on."""
+    if size >= 1e10:
+        return f"{size / 1e9:,.1f} GB"
     return f"{size / 1e6:,.1f} MB"

@@ -147,7 +147,8 @@ def test_a_full_disk_is_reported_and_leaves_no_records(tmp_path, size):
         result = script("mindrecord", tmp_path / "pairs", disk / "data" / "train.mindrecord", "--split", "train")
         assert result.returncode == 1
         (line,) = (line for line in result.stdout.splitlines() if "pair/s" not in line and "pair]" not in line)
-        assert line.startswith(f"error: {disk / 'data'}: the disk is full: at least ")
+        assert line.startswith(f"error: {disk / 'data'}: train.mindrecord does not fit: ")
+        assert line.endswith(" are missing; make room and start again")
         assert contents(disk) == {}
 
 

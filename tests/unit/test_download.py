@@ -243,7 +243,7 @@ def test_full_disk_is_reported_and_no_mirror_is_blamed(server, tmp_path, scheme)
         mirror = server.url if scheme == "http" else f"file://{tmp_path}"
         (line,) = failed_download(disk / "data" / "x.tar.gz", mirror)
         assert line == (
-            f"{disk / 'data'}: the disk is full: at least 1.0 MB are needed and 0.5 MB were free; "
+            f"{disk / 'data'}: x.tar.gz does not fit: 1.0 MB are needed and 0.5 MB are free, so 0.5 MB are missing; "
             "make room and start again"
         )
 
