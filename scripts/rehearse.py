@@ -49,14 +49,24 @@ def main() -> None:
     command += ["--configfile", str(CONFIG), *others]
     with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            status = subprocess.run(command).returncode
-        finally:
-            server.shutdown()
+        status = run_to_its_end(command)
+        server.shutdown()
     minutes = (time.monotonic() - began) / 60
     page = flags.directory / "results" / "benchmarks.html"
     print(f"rehearsal: {f'failed ({status})' if status else page} after {minutes:.1f} minutes", file=sys.stderr)
     sys.exit(status)
+
+
+def run_to_its_end(command: list[str]) -> int:
+    """Run a command, which may finish its work after Ctrl-C or SIGTERM; return its exit status."""
+    process = subprocess.Popen(command)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:  # the terminal has sent SIGINT to both
+        return process.wait()
+    except SystemExit:  # SIGTERM, which only this program has received
+        process.terminate()
+        return process.wait()
 
 
 def make_server(directory: Path) -> ThreadingHTTPServer:
