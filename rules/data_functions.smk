@@ -25,7 +25,7 @@ def room_flags(wildcards):
     runs = [run for run in RUNS.values() if run.dataset == name and not run.ckpt]
     results = min((training_bytes(run.train, run.where.save_epoch_freq) for run in runs), default=0)
     flags = [f"--data_factor={factor}", f"--data_more={more}", f"--results={results}"]
-    return " ".join(flags + [f"--published={PUBLISHED[name]}"] * (name in PUBLISHED))
+    return " ".join(flags + ([f"--published={PUBLISHED[name]}"] if name in PUBLISHED else []))
 
 
 def extract_flags(wildcards):
