@@ -1,9 +1,11 @@
 """Say what a device needs and what of it is missing on this machine, then run a training step on it.
 
 Ends with status 1 and one line that names everything that is missing.
+
+Example:
+    python scripts/check_device.py --device_target GPU
 """
 
-import argparse
 import math
 
 import mindspore as ms
@@ -13,7 +15,7 @@ from pix2pix.config.settings import TrainSettings
 from pix2pix.devices.check import needs_of, prepare, require
 from pix2pix.model.device import DEVICES, select_device
 from pix2pix.system.errors import InputError
-from pix2pix.system.program import first_line, run
+from pix2pix.system.program import command_line, first_line, run
 from pix2pix.training.step import Trainer
 
 # all layers of the full-size networks, with few filters
@@ -22,7 +24,7 @@ SETTINGS = TrainSettings(g_ngf=8, d_ndf=8)
 
 def main() -> None:
     """Parse the flags, list what the device needs, and run a step."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--device_target", choices=DEVICES, default="CPU", help="default: CPU")
     target = parser.parse_args().device_target
     needs = needs_of(target)

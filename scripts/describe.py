@@ -1,6 +1,9 @@
-"""Write the pages of a run: run.html, which is self-contained, and the gallery of all images with their scores."""
+"""Write the pages of a run: run.html, which is self-contained, and the gallery of all images with their scores.
 
-import argparse
+Example:
+    python scripts/describe.py results/facades run.html gallery.html --trained
+"""
+
 from pathlib import Path
 
 from pix2pix.config.flags import by_stage
@@ -11,12 +14,12 @@ from pix2pix.pages.gallery import read_scores, write_gallery
 from pix2pix.pages.run_page import describe_run
 from pix2pix.pages.summary import read_run
 from pix2pix.system.errors import InputError
-from pix2pix.system.program import run
+from pix2pix.system.program import command_line, run
 
 
 def main() -> None:
     """Parse the flags and write the pages."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("folder", type=Path, help="the run's folder, for example results/facades")
     parser.add_argument("output", type=Path, help="the page of the run to write")
     parser.add_argument("gallery", type=Path, help="the gallery to write, beside predict/")

@@ -1,6 +1,10 @@
-"""Download a dataset's archive from the first mirror that delivers it, and verify it."""
+r"""Download a dataset's archive from the first mirror that delivers it, and verify it.
 
-import argparse
+Example:
+    python scripts/download.py data/facades.tar.gz --dataset facades \
+        --mirror http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/{dataset}.tar.gz
+"""
+
 import os
 import re
 from pathlib import Path
@@ -12,11 +16,11 @@ from pix2pix.download.room import Room, check_disks
 from pix2pix.sources.archive import check_archive
 from pix2pix.system.checksum import expected_of, note_obtained
 from pix2pix.system.errors import InputError
-from pix2pix.system.program import run
+from pix2pix.system.program import command_line, run
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("output", help="the archive to write; partial data is kept in OUTPUT.part")
     parser.add_argument("--dataset", required=True, help="the name that replaces {dataset} in mirrors")
     parser.add_argument(

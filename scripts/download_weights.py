@@ -1,15 +1,18 @@
-"""Download a weights file from the first address that delivers it, and verify it."""
+r"""Download a weights file from the first address that delivers it, and verify it.
 
-import argparse
+Example:
+    python scripts/download_weights.py data/weights/mine/Generator_200.ckpt \
+        --address https://example.org/Generator_200.ckpt
+"""
 
 from pix2pix.config.flags import add_flags, read_flags
 from pix2pix.download.fetching import Patience, fetch
-from pix2pix.system.program import run
+from pix2pix.system.program import command_line, run
 
 
 def main() -> None:
     """Parse the flags and download."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("output", help="the file to write; partial data is kept in OUTPUT.part")
     parser.add_argument(
         "--address",

@@ -1,17 +1,20 @@
-"""Draw the demo dataset: an archive of facades and their label maps, in the published layout."""
+"""Draw the demo dataset: an archive of facades and their label maps, in the published layout.
 
-import argparse
+Example:
+    python scripts/draw_demo.py data/demo.tar.gz --train 96 --val 16
+"""
+
 from pathlib import Path
 
 from pix2pix.demo.drawing import write_demo
 from pix2pix.system.checksum import note_obtained, sha256_of
 from pix2pix.system.errors import InputError
-from pix2pix.system.program import run
+from pix2pix.system.program import command_line, run
 
 
 def main() -> None:
     """Parse the flags and write the archive."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("output", type=Path, help="the archive to write, for example data/demo.tar.gz")
     parser.add_argument("--train", type=int, default=96, help="pairs in train/ (default: %(default)s)")
     parser.add_argument("--val", type=int, default=16, help="pairs in val/ (default: %(default)s)")

@@ -1,6 +1,10 @@
-"""Compare predictions with their targets: metrics.csv, with one row per image, and metrics.json."""
+r"""Compare predictions with their targets: metrics.csv, with one row per image, and metrics.json.
 
-import argparse
+Example:
+    python scripts/evaluate.py data/demo/val.mindrecord --predict_dir results/demo/predict \
+        --csv metrics.csv --json metrics.json
+"""
+
 from pathlib import Path
 
 from pix2pix.config.flags import add_flags, read_flags
@@ -11,13 +15,13 @@ from pix2pix.evaluation.facts import read_facts
 from pix2pix.evaluation.metrics import compare, read_prediction, write_metrics
 from pix2pix.evaluation.segmentation import ceiling, confusion
 from pix2pix.system.cores import use_cores
-from pix2pix.system.program import run
+from pix2pix.system.program import command_line, run
 from pix2pix.system.progress import Progress
 
 
 def main() -> None:
     """Parse the flags and evaluate."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("records", nargs="+", type=Path, help="MindRecord files of the pairs")
     parser.add_argument("--predict_dir", type=Path, required=True, help="the folder of predictions")
     parser.add_argument("--csv", type=Path, required=True, help="the table to write, one row per image")

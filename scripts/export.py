@@ -1,6 +1,9 @@
-"""Export a trained generator: ONNX, MindIR, safetensors and a model card, each compared with the predictions."""
+"""Export a trained generator: ONNX, MindIR, safetensors and a model card, each compared with the predictions.
 
-import argparse
+Example:
+    python scripts/export.py results/demo exported
+"""
+
 import json
 import shutil
 from pathlib import Path
@@ -17,12 +20,12 @@ from pix2pix.system.cores import use_cores
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import replacing
 from pix2pix.system.json_file import read_json
-from pix2pix.system.program import run
+from pix2pix.system.program import command_line, run
 
 
 def main() -> None:
     """Parse the flags and export."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("output", type=Path, help="the folder to write")
     parser.add_argument("--ckpt", type=Path, required=True, help="the generator's checkpoint")
     parser.add_argument("--predict_dir", type=Path, required=True, help="the folder of its predictions")

@@ -1,6 +1,9 @@
-"""Extract a dataset's archive, or copy a folder, into one folder per split, and check and count the pairs."""
+"""Extract a dataset's archive, or copy a folder, into one folder per split, and check and count the pairs.
 
-import argparse
+Example:
+    python scripts/extract.py data/facades.tar.gz data/facades/pairs --splits train=400 val=100 test=106
+"""
+
 import sys
 from pathlib import Path
 from typing import get_args
@@ -16,11 +19,11 @@ from pix2pix.sources.reading import reader_of
 from pix2pix.system.checksum import drop_obtained
 from pix2pix.system.cores import use_cores
 from pix2pix.system.errors import InputError
-from pix2pix.system.program import run
+from pix2pix.system.program import command_line, run
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("source", help="an archive or a folder with one folder per split, or parquet files")
     parser.add_argument("output", help="the folder to write")
     parser.add_argument(

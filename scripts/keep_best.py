@@ -1,16 +1,19 @@
-"""Keep the generator that was best on held-out pairs during training."""
+"""Keep the generator that was best on held-out pairs during training.
 
-import argparse
+Example:
+    python scripts/keep_best.py results/demo/snapshots/Generator_best.ckpt Generator_16.ckpt
+"""
+
 from pathlib import Path
 
 from pix2pix.system.checksum import copy_checked
 from pix2pix.system.errors import InputError
-from pix2pix.system.program import run
+from pix2pix.system.program import command_line, run
 
 
 def main() -> None:
     """Parse the flags and copy the checkpoint."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("snapshot", type=Path, help="the best generator's checkpoint, written by training")
     parser.add_argument("output", type=Path, help="the checkpoint to write")
     parser.add_argument("--apart", type=Path, help="the same from a training to fewer epochs, preferred if it exists")

@@ -1,6 +1,9 @@
-"""Write the images of a split, or of one shard of it, as a MindRecord file."""
+"""Write the images of a split, or of one shard of it, as a MindRecord file.
 
-import argparse
+Example:
+    python scripts/mindrecord.py data/demo/pairs train.mindrecord --split train
+"""
+
 from pathlib import Path
 
 from pix2pix.config.flags import add_flags, read_flags
@@ -9,12 +12,12 @@ from pix2pix.data.left_out import LEFT_OUT, read_left_out
 from pix2pix.data.packing import split_files
 from pix2pix.data.records import write_records
 from pix2pix.system.cores import use_cores
-from pix2pix.system.program import run
+from pix2pix.system.program import command_line, run
 
 
 def main() -> None:
     """Parse the flags and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("pairs", type=Path, help="the folder with one folder, or zip file, per split")
     parser.add_argument("output", type=Path, help="the .mindrecord file; its index is written next to it")
     parser.add_argument("--split", required=True, help="train, val or test")

@@ -1,9 +1,11 @@
 """Print what runs will take: pairs, gigabytes by stage, training steps, and hours at a given pace.
 
 Sizes are those of archives and folders that exist here, else estimated from published sizes; ? means unknown.
+
+Example:
+    python scripts/plan.py benchmarks --ms 50 600
 """
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,14 +17,14 @@ from pix2pix.config.runs import BENCHMARKS, read_config
 from pix2pix.config.yaml_file import check_yaml
 from pix2pix.planning.table import as_markdown, as_text, plan
 from pix2pix.system.errors import InputError
-from pix2pix.system.program import run
+from pix2pix.system.program import command_line, run
 
 HOME = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
     """Parse the flags and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("runs", nargs="*", help="runs, or benchmarks for all six (default: the runs under all:)")
     parser.add_argument(
         "--configfile", nargs="+", type=Path, default=[], help="files merged into config.yaml, in order"

@@ -1,4 +1,9 @@
-"""Predict a split with a generator checkpoint: one PNG per input, a grid and a gallery page."""
+r"""Predict a split with a generator checkpoint: one PNG per input, a grid and a gallery page.
+
+Example:
+    python scripts/predict.py data/demo/val.mindrecord --ckpt results/demo/ckpt/Generator_16.ckpt \
+        --predict_dir predictions
+"""
 
 import argparse
 import sys
@@ -18,14 +23,14 @@ from pix2pix.pages.gallery import write_gallery
 from pix2pix.pages.grid import spread, write_grid
 from pix2pix.system.cores import use_cores
 from pix2pix.system.files import replacing
-from pix2pix.system.program import run
+from pix2pix.system.program import command_line, run
 
 PAIRS_IN_GRID = 8
 
 
 def main() -> None:
     """Parse the flags and predict."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("records", nargs="+", type=Path, help="MindRecord files of the pairs")
     parser.add_argument("--ckpt", type=Path, required=True, help="the generator's checkpoint")
     parser.add_argument("--predict_dir", type=Path, required=True, help="the folder to write")

@@ -1,18 +1,21 @@
-"""Make the pairs of the cityscapes benchmark from the official packages leftImg8bit and gtFine (docs/datasets.md)."""
+"""Make the pairs of the cityscapes benchmark from the official packages leftImg8bit and gtFine (docs/datasets.md).
 
-import argparse
+Example:
+    python scripts/prepare_cityscapes.py leftImg8bit_trainvaltest.zip gtFine_trainvaltest.zip --out cityscapes
+"""
+
 import os
 import sys
 from pathlib import Path
 
 from pix2pix.data.cityscapes import prepare_cityscapes
 from pix2pix.system.disk import disk_space
-from pix2pix.system.program import run
+from pix2pix.system.program import command_line, run
 
 
 def main() -> None:
     """Parse the flags and write the pairs."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("photos", type=Path, help="leftImg8bit_trainvaltest.zip, or the folder it was extracted to")
     parser.add_argument("labels", type=Path, help="gtFine_trainvaltest.zip, or the folder it was extracted to")
     parser.add_argument("--out", type=Path, required=True, help="the folder to create, with train/ and val/")

@@ -1,9 +1,11 @@
 """Rehearse the six benchmarks: draw their archives, serve them on this machine, and run the workflow on them.
 
 Everything is written to one folder. Unknown flags are passed to Snakemake: --workflow-profile profiles/slurm
+
+Example:
+    python scripts/rehearse.py --cores 2
 """
 
-import argparse
 import subprocess
 import sys
 import threading
@@ -21,7 +23,7 @@ from pix2pix.demo.benchmarks import STYLES, write_miniature
 from pix2pix.model.checkpoint import save_network
 from pix2pix.model.networks import Generator, initialise
 from pix2pix.system.errors import InputError
-from pix2pix.system.program import run
+from pix2pix.system.program import command_line, run
 
 HOME = Path(__file__).resolve().parents[1]
 CONFIG = HOME / "configs" / "rehearsal.yaml"
@@ -36,7 +38,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 def main() -> None:
     """Parse the flags, draw, serve, run Snakemake, and exit with its status."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument(
         "--directory", type=Path, default=Path("rehearsal"), help="where to work (default: %(default)s)"
     )

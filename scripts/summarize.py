@@ -1,17 +1,21 @@
-"""Compare several runs: a table, and a page with comparisons, examples and published results."""
+r"""Compare several runs: a table, and a page with comparisons, examples and published results.
 
-import argparse
+Example:
+    python scripts/summarize.py results/facades results/maps --csv summary.csv --html summary.html \
+        --published workflow/published.yaml
+"""
+
 from pathlib import Path
 
 from pix2pix.evaluation.published import read_published
 from pix2pix.pages.summary import read_run, write_page, write_table
 from pix2pix.system.errors import InputError
-from pix2pix.system.program import run
+from pix2pix.system.program import command_line, run
 
 
 def main() -> None:
     """Parse the flags and summarize."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("folders", nargs="+", type=Path, help="folder of each run, for example results/facades")
     parser.add_argument("--csv", type=Path, required=True, help="the table to write")
     parser.add_argument("--html", type=Path, required=True, help="the page to write")

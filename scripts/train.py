@@ -1,9 +1,12 @@
-"""Train the generator and the discriminator of a run, or resume an interrupted training.
+r"""Train the generator and the discriminator of a run, or resume an interrupted training.
 
 With --device_num above 1 this program starts that many copies of itself as parallel workers.
+
+Example:
+    python scripts/train.py data/demo/train.mindrecord --ckpt_dir mine/ckpt --train_fakeimg_dir mine/fake_img \
+        --loss_show_dir mine/loss_show --state_dir mine/state --epoch_num 20
 """
 
-import argparse
 import sys
 from functools import cache, partial
 from pathlib import Path
@@ -19,7 +22,7 @@ from pix2pix.planning.sizes import training_bytes
 from pix2pix.system.cores import use_cores
 from pix2pix.system.disk import check_room
 from pix2pix.system.errors import InputError
-from pix2pix.system.program import run
+from pix2pix.system.program import command_line, run
 from pix2pix.training.fingerprint import fingerprint_of
 from pix2pix.training.folders import Folders, chosen_folders, copy_snapshots, drop_snapshots
 from pix2pix.training.loop import train
@@ -28,7 +31,7 @@ from pix2pix.training.state import NEWEST
 
 def main() -> None:
     """Parse the flags and train."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("records", nargs="+", type=Path, help="MindRecord files of the training pairs")
     parser.add_argument("--ckpt_dir", type=Path, required=True, help="folder for Generator_{epoch_num}.ckpt")
     parser.add_argument("--train_fakeimg_dir", type=Path, required=True, help="folder for one image per epoch")

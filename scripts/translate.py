@@ -1,4 +1,8 @@
-"""Translate images, without targets, with a generator checkpoint: one PNG per image, of the same size and name."""
+"""Translate images, without targets, with a generator checkpoint: one PNG per image, of the same size and name.
+
+Example:
+    python scripts/translate.py --ckpt results/facades photo.jpg drawings/ --out translated
+"""
 
 import argparse
 import sys
@@ -11,14 +15,14 @@ from pix2pix.model.device import describe_device
 from pix2pix.pages.gallery import write_gallery
 from pix2pix.system.cores import cores_in_use, use_cores
 from pix2pix.system.errors import InputError
-from pix2pix.system.program import run
+from pix2pix.system.program import command_line, run
 from pix2pix.translation.files import check_output, find_images, output_names, translate_files
 from pix2pix.translation.generator import LoadedGenerator
 
 
 def main() -> None:
     """Parse the flags and translate."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("images", nargs="+", type=Path, help="images, and folders of images")
     parser.add_argument("--ckpt", type=Path, required=True, help="the generator's checkpoint, or the folder of a run")
     parser.add_argument("--out", type=Path, required=True, help="the folder to write")

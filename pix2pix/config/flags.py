@@ -2,7 +2,8 @@
 
 import argparse
 from collections.abc import Collection, Mapping
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -15,11 +16,16 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def add_flags(parser: argparse.ArgumentParser, model: type[BaseModel]) -> None:
     """Add one --flag per field of `model` to `parser`, with its description and default."""
+    groups: dict[type, Any] = {}
     for name, field in model.model_fields.items():
+        # the class that declares a setting, for example GeneratorSettings, is the group that it is listed in
+        owner = next(each for each in reversed(model.__mro__) if name in getattr(each, "model_fields", {}))
+        if owner not in groups:
+            groups[owner] = parser.add_argument_group((owner.__doc__ or "").partition(";")[0].rstrip("."))
         text = (field.description or "").replace("%", "%%")
         required = field.is_required()
         note = "required" if required else f"default: {_word(field.default)}"
-        parser.add_argument(
+        groups[owner].add_argument(
             f"--{name}",
             default=argparse.SUPPRESS,
             required=required,
@@ -29,8 +35,14 @@ def add_flags(parser: argparse.ArgumentParser, model: type[BaseModel]) -> None:
 
 
 def _metavar(annotation: object) -> str:
-    if get_origin(annotation) is Literal:
-        return "{" + ",".join(map(_word, get_args(annotation))) + "}"
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _metavar(parts[0])
+    if origin is Literal:
+        return "{" + ",".join(map(_word, parts)) + "}"
+    if origin in (Union, UnionType):
+        kinds = {_metavar(part) for part in parts if part is not type(None)}
+        return kinds.pop() if len(kinds) == 1 else "VALUE"
     return getattr(annotation, "__name__", "VALUE").upper()
 
 

@@ -1,5 +1,6 @@
-"""Exit of the programs: a one-line message for invalid input, a full disk or an unexpected error."""
+"""Start and end of the programs: the command line, and a one-line message for errors."""
 
+import argparse
 import os
 import signal
 import sys
@@ -15,6 +16,11 @@ def first_line(error: Exception) -> str:
     """The first line of an error's message, without the rules and headings of MindSpore's messages."""
     lines = [line for line in str(error).splitlines() if line.strip("- ") and not line.startswith("- ")]
     return lines[0].strip() if lines else ""
+
+
+def command_line(documentation: str | None) -> argparse.ArgumentParser:
+    """A parser whose help begins with the program's documentation, as it is laid out there."""
+    return argparse.ArgumentParser(description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def run(main: Callable[[], None]) -> None:

@@ -1,12 +1,14 @@
 """Error messages common to all programs."""
 
+import ast
+import re
 import subprocess
 import sys
 
 import pytest
-from conftest import script
+from conftest import ROOT, script
 
-from pix2pix.config.settings import PredictSettings, TrainSettings
+from pix2pix.config.settings import PredictSettings, TrainSettings, WhereSettings
 from pix2pix.model.memory import check_memory, prediction_memory, training_memory
 
 UNFORESEEN = "from pix2pix.system.program import run\nrun(lambda: {}['a\\nb'])"
@@ -69,3 +71,19 @@ def test_counted_weights_match_the_published_networks():
     assert needed["d_ndf"] / 16 == pytest.approx(2.76e6, rel=0.01)
     check_memory(needed)
     check_memory(prediction_memory(PredictSettings(), on_cpu=True))
+
+
+@pytest.mark.parametrize("program", sorted((ROOT / "scripts").glob("*.py")), ids=lambda path: path.stem)
+def test_every_program_has_an_example_whose_flags_it_knows(program):
+    text = program.read_text()
+    example = (ast.get_docstring(ast.parse(text)) or "").partition("Example:\n    ")[2]
+    assert example.startswith(f"python scripts/{program.name} ")
+    settings = {*TrainSettings.model_fields, *WhereSettings.model_fields}
+    flags = re.findall(r"--(\w+)", example)
+    assert [flag for flag in flags if f'"--{flag}"' not in text and flag not in settings] == []
+
+
+def test_help_shows_the_example_and_the_settings_in_groups():
+    shown = script("extract", "--help").stdout
+    assert "Example:\n    python scripts/extract.py data/facades.tar.gz data/facades/pairs --splits train=400" in shown
+    assert "The cores of a program other than training:\n  --threads INT" in shown
