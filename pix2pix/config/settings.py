@@ -166,7 +166,7 @@ class WhereSettings(Strict):
         "cluster two, or one per worker",
     )
     save_minutes: Annotated[float, Field(gt=0)] = Field(
-        5.0, description="minutes between saved states within an epoch, from which training resumes"
+        5.0, description="minutes between saved states, from which training resumes"
     )
     save_epoch_freq: Positive = Field(50, description="epochs between the checkpoints kept in snapshots/")
     stop_seconds: Annotated[float, Field(gt=0)] = Field(

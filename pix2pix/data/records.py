@@ -23,7 +23,7 @@ from mindspore.mindrecord import FileWriter
 
 from pix2pix.data.left_out import LeftOut
 from pix2pix.data.packing import Pair, size_of
-from pix2pix.system.checksum import sha256_of
+from pix2pix.system.checksum import remember, remembered_sha256, sha256_of
 from pix2pix.system.disk import check_room, disk_space
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import scratch_folder, sync
@@ -51,12 +51,13 @@ def write_records(files: Sequence[Pair], path: Path, left_out: LeftOut | None = 
         written = scratch / path.name
         try:
             _check_records(written, _write(files, written))
-            _seal(written, len(files), left_out)
+            digest = _seal(written, len(files), left_out)
         except (RuntimeError, sqlite3.Error) as error:
             raise _unwritten(path, error) from None
         sync(scratch)
         _index(written).replace(_index(path))
         written.replace(path)
+    remember(path, digest)
 
 
 def _write(files: Sequence[Pair], path: Path) -> dict[str, int]:
@@ -100,15 +101,20 @@ def _check_records(path: Path, checksums: dict[str, int]) -> None:
         )
 
 
-def _seal(path: Path, records: int, left_out: LeftOut | None = None) -> None:
-    """Store the number of records, what was left out, and the checksums of data and index in the index."""
+def _seal(path: Path, records: int, left_out: LeftOut | None = None) -> str:
+    """Store the number of records, what was left out, and the checksums of data and index in the index.
+
+    Returns the checksum of the data.
+    """
+    digest = sha256_of(path)
     with closing(sqlite3.connect(_index(path))) as index, index:
         if left_out:
             index.execute("CREATE TABLE LEFT_OUT(JSON TEXT)")
             index.execute("INSERT INTO LEFT_OUT VALUES(?)", (left_out.model_dump_json(),))
-        facts = records, sha256_of(path), _rows(index)
+        facts = records, digest, _rows(index)
         index.execute("CREATE TABLE WRITTEN(RECORDS INT, SHA256 TEXT, INDEX_SHA256 TEXT)")
         index.execute("INSERT INTO WRITTEN VALUES(?, ?, ?)", facts)
+    return digest
 
 
 def _rows(index: sqlite3.Connection) -> str:
@@ -143,6 +149,8 @@ def iterate(paths: list[Path], order: list[int] | None = None) -> Iterator[tuple
 def count(paths: list[Path]) -> int:
     """Count the pairs in the files; each file is verified against the checksum in its index.
 
+    The checksum of a file is computed again only if the file has changed (pix2pix.system.checksum).
+
     Raises:
         InputError: a file is missing, damaged, does not match its index, or is not a MindRecord file.
     """
@@ -156,7 +164,7 @@ def count(paths: list[Path]) -> int:
             sound = False
         if not sound:
             raise _damaged(path, "its index is damaged")
-        if facts and sha256_of(path) != facts[1]:
+        if facts and remembered_sha256(path) != facts[1]:
             raise _damaged(path, "is damaged, or does not belong to its index")
     return sum(map(_count_one, paths))
 

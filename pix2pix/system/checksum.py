@@ -1,6 +1,7 @@
-"""SHA-256 checksums of downloads: configured, or recorded next to the file by the first download."""
+"""SHA-256 checksums: of downloads, configured or recorded next to the file; of records, kept until they change."""
 
 import hashlib
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -23,6 +24,37 @@ def sha256_of(path: Path) -> str:
     """The file's SHA-256, as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remembered_sha256(path: Path) -> str:
+    """The file's SHA-256, which is kept next to it in NAME.known.json and computed again if the file has changed.
+
+    A change shows in the size or in one of the times of the file; the time of its last change (ctime) cannot be
+    set by programs. In a folder that cannot be written, the checksum is computed every time.
+    """
+    known, now = _known(path), _identity(path)
+    with suppress(OSError, ValueError):
+        kept = json.loads(known.read_text())
+        if isinstance(kept, dict) and kept == {**now, "sha256": kept.get("sha256")} and _is_sha256(kept["sha256"]):
+            return kept["sha256"]
+    return remember(path, sha256_of(path), now)
+
+
+def remember(path: Path, digest: str, identity: dict[str, int] | None = None) -> str:
+    """Keep the SHA-256 of `path` next to it for `remembered_sha256`, if the folder can be written; return it."""
+    with suppress(OSError), replacing(_known(path)) as scratch:
+        scratch.write_text(json.dumps({"sha256": digest, **(identity or _identity(path))}) + "\n")
+    return digest
+
+
+def _known(path: Path) -> Path:
+    return path.with_name(f"{path.name}.known.json")
+
+
+def _identity(path: Path) -> dict[str, int]:
+    """What changes with the content of a file."""
+    found = path.stat()
+    return {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "ctime_ns": found.st_ctime_ns}
 
 
 def expected_of(path: Path, sha256: str | None) -> Expected | None:
@@ -124,8 +156,12 @@ def copy_checked(source: Path, path: Path) -> None:
         shutil.copyfile(source, scratch)
 
 
+def _is_sha256(text: object) -> bool:
+    return isinstance(text, str) and re.fullmatch(r"[0-9a-fA-F]{64}", text) is not None
+
+
 def _valid(digest: str, where: str) -> str:
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
+    if not _is_sha256(digest):
         raise InputError(
             f"{where}: {digest!r} is not an SHA-256 checksum (64 hexadecimal digits): correct or delete it"
         )

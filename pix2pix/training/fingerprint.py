@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from pix2pix.config.settings import TrainSettings
+from pix2pix.system.checksum import remembered_sha256
 
 # the schedule may be extended if past learning rates stay the same: the rates are compared instead
 NOT_IN_FINGERPRINT = {"epoch_num", "n_epochs", "n_epochs_decay"}
@@ -20,8 +21,7 @@ def fingerprint_of(settings: TrainSettings, files: list[Path], held_out: list[Pa
 def _digest(files: list[Path]) -> str:
     data = hashlib.sha256()
     for file in files:
-        with open(file, "rb") as records:
-            data.update(hashlib.file_digest(records, "sha256").digest())
+        data.update(bytes.fromhex(remembered_sha256(file)))
     return data.hexdigest()
 
 

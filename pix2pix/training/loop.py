@@ -29,7 +29,7 @@ from pix2pix.training.folders import Folders, locked, move_aside
 from pix2pix.training.history import write_history
 from pix2pix.training.schedule import learning_rate
 from pix2pix.training.selection import is_best, is_due, measure_held_out
-from pix2pix.training.state import Position, UnusableStateError, resume, save_state
+from pix2pix.training.state import Position, UnusableStateError, drop_previous, resume, save_state
 from pix2pix.training.step import Trainer
 
 PAIRS_SHOWN = 4
@@ -87,6 +87,7 @@ class Training:
         self.position = self.begin()
         if first and (note := squashing_note(files, self.settings)):
             print(note, file=sys.stderr)
+        self.saved = time.monotonic()
 
     def begin(self) -> Position:
         """Resume the first worker from its saved state, or start from scratch, and copy its state to the others."""
@@ -119,6 +120,7 @@ class Training:
                 self.finish_epoch()
         if self.workers.first:
             self.save_networks(self.folders.ckpt, self.settings.epoch_num)
+            drop_previous(self.folders.state)
         return 0
 
     def train_epoch(self, bar: Progress) -> bool:
@@ -130,7 +132,7 @@ class Training:
         loaded = batches(self.files, plan, [positions for positions, _ in shares], settings)
         lr = ms.Tensor(learning_rate(position.epoch, settings), ms.float32)
         own_seed = () if workers.first else (workers.rank,)
-        started = saved = shown = time.monotonic()
+        started = shown = time.monotonic()
         seconds_before, shown_at = position.seconds, position.step
         for (x, y), (_, weight) in zip(loaded, shares, strict=True):
             trainer.generator.sample_dropout(settings.seed, position.epoch, position.step, *own_seed)
@@ -144,9 +146,8 @@ class Training:
                 shown, shown_at = now, position.step
             if stopping:
                 return False
-            if workers.first and now - saved >= 60 * self.where.save_minutes:
+            if workers.first and self.save_is_due():
                 self.save()
-                saved = time.monotonic()
         return True
 
     def show_losses(self, bar: Progress, pace: float) -> None:
@@ -171,45 +172,66 @@ class Training:
             )
         return means
 
+    def save_is_due(self) -> bool:
+        """Whether save_minutes have passed since the last saved state, or since the start."""
+        return time.monotonic() - self.saved >= 60 * self.where.save_minutes
+
     def save(self) -> None:
-        """Save the state within an epoch.
+        """Save the state.
 
         Raises:
             InputError: a loss or a parameter is not finite, or the disk is full; the last saved state is kept.
         """
-        self.finite_losses()
+        if self.position.step:
+            self.finite_losses()
         save_state(self.folders.state, self.trainer.parameters(), self.position, self.fingerprint)
+        self.saved = time.monotonic()
 
     def finish_epoch(self) -> None:
-        """Advance to the next epoch; the first worker reports this one and saves the state."""
+        """Advance to the next epoch; the first worker reports this one, and saves the state if it is time.
+
+        It is time after the last epoch, when save_minutes have passed, and when a new best generator was kept:
+        a training that is resumed before that epoch could end before it, and would have no best one.
+        """
         position, finished = self.position, self.position.epoch
-        if self.workers.first:
-            self.report_epoch()
+        best = self.workers.first and self.report_epoch()
+        last = finished == self.settings.epoch_num
+        if self.workers.first and finished % self.where.save_epoch_freq == 0 and not last:
             # before the state: a resumed training would not repeat this epoch
-            if finished % self.where.save_epoch_freq == 0 and finished < self.settings.epoch_num:
-                self.save_networks(self.folders.snapshots, finished)
+            self.save_networks(self.folders.snapshots, finished)
         self.trainer.reset_losses()
         position.epoch, position.step, position.seconds = finished + 1, 0, 0.0
-        if self.workers.first:
-            save_state(self.folders.state, self.trainer.parameters(), position, self.fingerprint)
+        if self.workers.first and (last or best or self.stop.signal or self.save_is_due()):
+            self.save()
 
-    def report_epoch(self) -> None:
-        """Write the epoch's history row, loss curves and samples, and evaluate the generator if due."""
+    def report_epoch(self) -> bool:
+        """Write the epoch's history row, loss curves and samples; return whether its generator is the new best one."""
         settings, position, folders = self.settings, self.position, self.folders
         row: dict[str, int | float] = {"epoch": position.epoch, "step": position.epoch * self.steps}
         row |= {"lr": learning_rate(position.epoch, settings)} | self.trainer.take_loss_means(self.steps)
         row |= {"seconds": round(position.seconds, 3), "workers": self.workers.number}
         due = is_due(position.epoch, settings)
         if due:
-            self.save()  # evaluation may take longer than the time left after a signal
-            row |= measure_held_out(self.trainer, self.held_out, position.epoch)
+            row |= self.evaluate()
         position.history.append(row)
         write_history(position.history, folders.history)
-        if due and is_best(position.history, settings):
+        best = due and is_best(position.history, settings)
+        if best:
             about = describe(settings, self.files, position.epoch)
             save_network(self.trainer.generator, "generator.", folders.snapshots / "Generator_best.ckpt", about)
         write_loss_curves(folders.history, folders.loss_show / "loss.png")
         self.write_samples()
+        return best
+
+    def evaluate(self) -> dict[str, float]:
+        """Scores of the generator on the held-out pairs; if they cannot be read, the state is saved first."""
+        if self.save_is_due():
+            self.save()  # evaluation may take longer than the time left after a signal
+        try:
+            return measure_held_out(self.trainer, self.held_out, self.position.epoch)
+        except InputError:
+            self.save()
+            raise
 
     def write_samples(self) -> None:
         """Write a grid of the first training pairs with the generator's current output: fake_img/epoch_0001.png."""

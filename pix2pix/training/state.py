@@ -88,6 +88,11 @@ def save_state(folder: Path, parameters: dict[str, ms.Parameter], position: Posi
         ) from None
 
 
+def drop_previous(folder: Path) -> None:
+    """Delete all but the newest state, which is that of a finished training."""
+    (folder / PREVIOUS).unlink(missing_ok=True)
+
+
 def resume(
     folder: Path, parameters: dict[str, ms.Parameter], settings: TrainSettings, fingerprint: dict, steps: int
 ) -> Position | None:

@@ -214,6 +214,27 @@ def test_the_state_is_saved_before_evaluation_on_held_out_pairs(tmp_path):
     assert (position["epoch"], position["step"]) == (1, 3)
 
 
+def test_states_are_saved_by_time_only_and_a_finished_training_keeps_one(tmp_path):
+    records = tmp_path / "train.mindrecord"
+    assert script("mindrecord", draw_pairs(tmp_path / "own"), records, "--split", "train").returncode == 0
+    flags = [f"--{name}={value}" for name, value in SETTINGS if name in TINY_RUN]
+    folders = {"ckpt_dir": "ckpt", "train_fakeimg_dir": "fake_img", "loss_show_dir": "loss_show", "state_dir": "state"}
+    places = [f"--{flag}={tmp_path / folder}" for flag, folder in folders.items()]
+    # a folder in the place of the second epoch's image ends the training there
+    (tmp_path / "fake_img/epoch_0002.png").mkdir(parents=True)
+    (tmp_path / "fake_img/epoch_0002.png/kept").touch()
+    assert script("train", records, *places, *flags).returncode == 1
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 3
+    assert not (tmp_path / "state" / NEWEST).exists()
+    (tmp_path / "fake_img/epoch_0002.png/kept").unlink()
+    (tmp_path / "fake_img/epoch_0002.png").rmdir()
+    done = script("train", records, *places, *flags, "--save_minutes=0.00001")
+    assert done.returncode == 0, done.stdout
+    assert [path.name for path in (tmp_path / "state").glob("*.safetensors")] == [NEWEST]
+    with safe_open(tmp_path / "state" / NEWEST, "numpy") as state:
+        assert json.loads(state.metadata()["position"])["epoch"] == 3
+
+
 @pytest.mark.parametrize(("allowed", "needed", "through"), [(60, 3, 2), (1, 600, 0)])
 def test_workers_are_killed_only_after_their_time_to_stop(tmp_path, allowed, needed, through):
     command = [sys.executable, ROOT / "tests/distributed/stopping_workers.py", *map(str, (allowed, needed, tmp_path))]
