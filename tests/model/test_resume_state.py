@@ -1,6 +1,7 @@
 """The saved state: whatever is wrong with the file, training never resumes from wrong values."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -220,16 +221,15 @@ def test_states_are_saved_by_time_only_and_a_finished_training_keeps_one(tmp_pat
     flags = [f"--{name}={value}" for name, value in SETTINGS if name in TINY_RUN]
     folders = {"ckpt_dir": "ckpt", "train_fakeimg_dir": "fake_img", "loss_show_dir": "loss_show", "state_dir": "state"}
     places = [f"--{flag}={tmp_path / folder}" for flag, folder in folders.items()]
-    # a folder in the place of the second epoch's image ends the training there
-    (tmp_path / "fake_img/epoch_0002.png").mkdir(parents=True)
-    (tmp_path / "fake_img/epoch_0002.png/kept").touch()
+    # a folder in the place of the checkpoint ends the training after its last epoch
+    (tmp_path / "ckpt/Generator_2.ckpt/kept").mkdir(parents=True)
     assert script("train", records, *places, *flags).returncode == 1
-    assert len((tmp_path / "history.csv").read_text().splitlines()) == 3
-    assert not (tmp_path / "state" / NEWEST).exists()
-    (tmp_path / "fake_img/epoch_0002.png/kept").unlink()
-    (tmp_path / "fake_img/epoch_0002.png").rmdir()
-    done = script("train", records, *places, *flags, "--save_minutes=0.00001")
-    assert done.returncode == 0, done.stdout
+    assert [path.name for path in (tmp_path / "state").glob("*.safetensors")] == [NEWEST]
+    (tmp_path / "state" / NEWEST).unlink()
+    assert script("train", records, *places, *flags, "--save_minutes=0.00001").returncode == 1
+    assert (tmp_path / "state" / PREVIOUS).exists()
+    shutil.rmtree(tmp_path / "ckpt")
+    assert script("train", records, *places, *flags).returncode == 0
     assert [path.name for path in (tmp_path / "state").glob("*.safetensors")] == [NEWEST]
     with safe_open(tmp_path / "state" / NEWEST, "numpy") as state:
         assert json.loads(state.metadata()["position"])["epoch"] == 3
