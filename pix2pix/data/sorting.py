@@ -87,7 +87,8 @@ class Sorter:
             unreadable = []
         elif self.tolerate.bad:
             unreadable.append(f"{len(unreadable)} images cannot be read; tolerate.bad is {self.tolerate.bad}")
-        return self.problems + unreadable + list(self._wrong_counts())
+        stopped = len(self.problems) + len(self.unreadable) > MOST_NOTES  # the rest was not counted
+        return self.problems + unreadable + ([] if stopped else list(self._wrong_counts()))
 
     def _wrong_counts(self) -> Iterator[str]:
         """Yield a line for each split that is empty or does not have nearly the declared number of pairs."""

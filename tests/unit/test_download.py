@@ -126,7 +126,7 @@ def test_invalid_archive_from_the_user_is_not_recorded(server, output):
     output.write_bytes(b"hello")
     result = script("download", "--dataset", "x", "--mirror", server.url, output)
     assert (result.returncode, result.stdout.count("\n")) == (1, 1)
-    assert result.stdout.startswith(f"error: {output}: is not a tar archive")
+    assert result.stdout.startswith(f"error: {output}: is not a zip or tar archive")
     assert list(output.parent.iterdir()) == [output]
 
 
