@@ -59,7 +59,8 @@ ARCHIVES = {
 }
 DOWNLOADED = {archive: name for name, archive in ARCHIVES.items() if name not in DRAWN}
 INCEPTION = fidelity_weights(CONFIG.fidelity)
-WEIGHTS = {run.download.path: run.download for run in RUNS.values() if run.download} | {INCEPTION.path: INCEPTION}
+DOWNLOADS = [each for run in RUNS.values() for each in (run.download, *run.init_downloads) if each] + [INCEPTION]
+WEIGHTS = {download.path: download for download in DOWNLOADS}
 SUMMARIES = {"summary": CONFIG.all, "benchmarks": BENCHMARKS}
 
 

@@ -2,6 +2,7 @@ rule train:
     input:
         records=train_records,
         held_out=held_out_records,
+        initial=initial_weights,
     output:
         generator="results/{run}/ckpt/Generator_{epoch}.ckpt",
         discriminator="results/{run}/ckpt/Discriminator_{epoch}.ckpt",

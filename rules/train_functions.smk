@@ -8,9 +8,20 @@ def held_out_records(wildcards):
     return shards(run.dataset, "val") if run.train.eval_epoch_freq else []
 
 
+def not_initial(train):
+    """The keys of initial weights that are not given; they are left out, so that commands are those without them."""
+    return {key for key in ("init_ckpt", "init_d_ckpt") if getattr(train, key) is None}
+
+
+def initial_weights(wildcards):
+    """The checkpoints that training starts from."""
+    train = RUNS[wildcards.run].train
+    return [path for path in (train.init_ckpt, train.init_d_ckpt) if path]
+
+
 def train_flags(wildcards):
     train = RUNS[wildcards.run].train
-    flags = as_flags(train.model_copy(update={"epoch_num": int(wildcards.epoch)}))
+    flags = as_flags(train.model_copy(update={"epoch_num": int(wildcards.epoch)}), left_out=not_initial(train))
     return shlex.join([*flags, *["--held_out"] * (train.eval_epoch_freq > 0), *held_out_records(wildcards)])
 
 

@@ -6,8 +6,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pix2pix.config.entries import Config
+from pix2pix.config.entries import Config, nearest
+from pix2pix.config.values import is_address
 from pix2pix.system.errors import InputError
+
+INITIAL_KEYS = ("init_ckpt", "init_d_ckpt")
 
 
 def check_paths(config: Config) -> None:
@@ -28,6 +31,15 @@ def _checkpoints(config: Config) -> Iterator[str]:
     for name, run in config.runs.items():
         if run.path and Path(run.path).parts[:1] != ("results",) and not Path(run.path).is_file():
             yield f"config: runs.{name}.ckpt: {run.path}: no such file; correct the path"
+    entries = [(f"runs.{name}.", run) for name, run in config.runs.items()]
+    for owner, each in [("", config), ("defaults.", config.defaults), *entries]:
+        for key in INITIAL_KEYS:
+            value = getattr(each, key)
+            if value is None or value in config.runs or is_address(value) or Path(value).parts[:1] == ("results",):
+                continue
+            if not Path(value).is_file():
+                near = nearest(value, config.runs)
+                yield f"config: {owner}{key}: {value}: no such run or file{near}"
 
 
 def _inputs(config: Config) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
@@ -19,6 +19,7 @@ from pix2pix.config.settings import (
     TrainSettings,
     WhereSettings,
 )
+from pix2pix.config.values import is_address
 from pix2pix.system.errors import InputError
 
 Stage = TypeVar("Stage", TrainSettings, PredictSettings, WhereSettings)
@@ -29,6 +30,11 @@ OF_DATASET = {"direction", "keep_aspect", "jitter", "flip"}
 OF_TRAINING = {*TrainSettings.model_fields, *WhereSettings.model_fields} - {
     *PredictSettings.model_fields,
     "device_target",
+}
+# the network that a key gives the weights of, and the settings that shape it
+INITIAL = {
+    "init_ckpt": ("Generator", set(GeneratorSettings.model_fields)),
+    "init_d_ckpt": ("Discriminator", {"d_ndf", "d_layers", "conditional", "norm", "pad_mode", "alpha"}),
 }
 BENCHMARKS = ("facades", "cityscapes", "maps", "night2day", "edges2shoes", "edges2handbags")
 
@@ -56,6 +62,9 @@ class Run:
     where: WhereSettings
     # settings of prediction that are taken from the checkpoint; those in `predict` are only placeholders
     from_ckpt: frozenset[str] = frozenset()
+    # the weights that init_ckpt and init_d_ckpt give by address, and those that they give by the name of a run
+    init_downloads: tuple[Download, ...] = ()
+    init_runs: tuple[tuple[str, str], ...] = ()  # key and run
 
 
 def read_config(config: dict[str, Any], reserved: Collection[str] = ()) -> tuple[Config, dict[str, Run], list[str]]:
@@ -126,9 +135,6 @@ def _without_effect(config: Config) -> list[str]:
         written = {name: getattr(each, key) for name, each in config.datasets.items() if key in each.model_fields_set}
         if own := [name for name, of_dataset in written.items() if of_dataset != value]:
             notes.append(f"config: defaults.{key}: {value} has no effect on datasets with their own: {', '.join(own)}")
-    for name, run in config.runs.items():
-        if run.ckpt and (idle := sorted(OF_TRAINING & set_in(run).keys())):
-            notes.append(f"config: runs.{name}: no effect: {', '.join(idle)}: with a ckpt nothing is trained")
     for title, names in config.comparisons.items():
         missing = [name for name in names if name not in config.all]
         if missing and not set(names) <= set(BENCHMARKS):
@@ -136,8 +142,15 @@ def _without_effect(config: Config) -> list[str]:
     return notes
 
 
-def _resolve(config: Config, name: str, top_level: dict[str, Any]) -> Run:
+def _resolve(config: Config, name: str, top_level: dict[str, Any], chain: tuple[str, ...] = ()) -> Run:
+    """Resolve a run; `chain` are the runs that start from its weights, directly or not."""
     entry = config.runs[name]
+    if entry.ckpt and (training := sorted(OF_TRAINING & set_in(entry).keys())):
+        raise InputError(
+            f"config: runs.{name}: has a ckpt, with which nothing is trained, and keys of training "
+            f"({', '.join(training)}): to train from these weights, write init_ckpt instead of ckpt; to predict with "
+            "them, remove the keys"
+        )
     dataset_name = entry.dataset or name
     if dataset_name not in config.datasets:
         near = nearest(dataset_name, config.datasets)
@@ -145,7 +158,11 @@ def _resolve(config: Config, name: str, top_level: dict[str, Any]) -> Run:
     dataset = config.datasets[dataset_name]
     built_in = {key: DatasetSettings.model_fields[key].default for key in OF_DATASET}
     of_dataset = {key: getattr(dataset, key) for key in OF_DATASET & dataset.model_fields_set}
-    values = built_in | set_in(config.defaults) | of_dataset | set_in(entry) | top_level
+    stated = set_in(entry) | top_level
+    values = built_in | set_in(config.defaults) | of_dataset | stated
+    initial = {} if entry.ckpt else _initial_weights(config, name, values, top_level, chain)
+    values |= {k: v for each in initial.values() for k, v in each.architecture.items() if k not in stated}
+    values |= {key: each.path for key, each in initial.items()}
     values.setdefault("target_palette", dataset.palettes.get("right" if values["direction"] == "AtoB" else "left"))
     from_ckpt = _from_ckpt(values, set_in(entry), top_level) if entry.ckpt else frozenset()
     try:
@@ -166,7 +183,45 @@ def _resolve(config: Config, name: str, top_level: dict[str, Any]) -> Run:
         addresses = (f"file://{quote(entry.path)}",)
     download = _download(name, addresses, entry.ckpt_sha256, ".ckpt") if addresses else None
     ckpt = download.path if download else entry.path
-    return Run(name, name, dataset_name, ckpt, download, train, predict, where, from_ckpt)
+    downloads = tuple(each.download for each in initial.values() if each.download)
+    runs = tuple((key, each.run) for key, each in initial.items() if each.run)
+    return Run(name, name, dataset_name, ckpt, download, train, predict, where, from_ckpt, downloads, runs)
+
+
+@dataclass(frozen=True)
+class _Initial:
+    """The weights that a training starts from; `architecture` are settings that go with them."""
+
+    path: str
+    run: str | None = None
+    download: Download | None = None
+    architecture: dict[str, Any] = field(default_factory=dict)
+
+
+def _initial_weights(
+    config: Config, name: str, values: dict[str, Any], top_level: dict[str, Any], chain: tuple[str, ...]
+) -> dict[str, _Initial]:
+    found = {}
+    for key, (network, shaped_by) in INITIAL.items():
+        given = values.get(key)
+        if given is None:
+            continue
+        if given not in config.runs:
+            addresses = (given,) if is_address(given) else (f"file://{quote(given)}",) if "{" in given else ()
+            download = _download(f"{name}/{network}", addresses, None, ".ckpt") if addresses else None
+            found[key] = _Initial(download.path if download else given, download=download)
+            continue
+        if given in (name, *chain):
+            raise InputError(f"config: runs.{name}.{key}: {given} would start from its own weights: name another run")
+        other = _resolve(config, given, top_level, (name, *chain))
+        if not other.ckpt:
+            path = f"results/{given}/ckpt/{network}_{other.train.epoch_num}.ckpt"
+            found[key] = _Initial(path, given, None, other.train.model_dump(include=shaped_by))
+        elif network == "Generator":
+            found[key] = _Initial(other.ckpt)  # what has to be downloaded is a download of that run
+        else:
+            raise InputError(f"config: runs.{name}.{key}: run {given} has a ckpt, and so no discriminator")
+    return found
 
 
 def _from_ckpt(values: dict[str, Any], entry: dict[str, Any], top_level: dict[str, Any]) -> frozenset[str]:
@@ -192,11 +247,19 @@ def _seeded(run: Run, seeds: list[int]) -> list[Run]:
         replace(
             run,
             name=f"{run.group}_seed{seed}",
-            train=run.train.model_copy(update={"seed": seed}),
+            train=run.train.model_copy(update={"seed": seed} | _of_seed(run, seed)),
             predict=run.predict.model_copy(update={"seed": seed}),
         )
         for seed in seeds
     ]
+
+
+def _of_seed(run: Run, seed: int) -> dict[str, str]:
+    """The weights to start from, of the runs with this seed."""
+    return {
+        key: getattr(run.train, key).replace(f"results/{other}/", f"results/{other}_seed{seed}/", 1)
+        for key, other in run.init_runs
+    }
 
 
 def fidelity_weights(settings: FidelitySettings) -> Download:

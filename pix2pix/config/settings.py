@@ -14,6 +14,7 @@ from pix2pix.config.values import (
     Addresses,
     Channels,
     Direction,
+    InitialWeights,
     NotNegative,
     Palette,
     Positive,
@@ -80,6 +81,12 @@ class TrainSettings(GeneratorSettings):
     )
     conditional: bool = Field(True, description="the discriminator also sees the input; false: only the output")
     init_type: Literal["normal", "xavier", "constant"] = Field("normal", description="weight initialisation")
+    init_ckpt: InitialWeights | None = Field(
+        None,
+        description="fine-tuning: the generator starts from this checkpoint instead of random weights: the name of a "
+        "run, a path, or an address; with the name of a run that is trained here, its architecture is the default",
+    )
+    init_d_ckpt: InitialWeights | None = Field(None, description="the same for the discriminator")
     init_gain: NotNegative = Field(0.02, description="scale of the initial weights")
     update_order: Literal["simultaneous", "alternating"] = Field(
         "simultaneous",

@@ -96,6 +96,7 @@ Addresses = Annotated[list[Annotated[str, AfterValidator(_an_address)]], Field(m
 Checkpoint = Annotated[str | list[str] | None, BeforeValidator(_a_checkpoint)]
 SplitFile = Annotated[str, StringConstraints(pattern=r"^\w[\w ./-]*\.(csv|json)$")]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+InitialWeights = Annotated[str, BeforeValidator(_a_checkpoint)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Split = Literal["train", "val", "test"]
 Direction = Literal["AtoB", "BtoA"]

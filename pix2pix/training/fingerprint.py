@@ -4,17 +4,20 @@ import hashlib
 from pathlib import Path
 
 from pix2pix.config.settings import TrainSettings
-from pix2pix.system.checksum import remembered_sha256
+from pix2pix.system.checksum import remembered_sha256, sha256_of
 
 # the schedule may be extended if past learning rates stay the same: the rates are compared instead
 NOT_IN_FINGERPRINT = {"epoch_num", "n_epochs", "n_epochs_decay"}
+INITIAL_WEIGHTS = ("init_ckpt", "init_d_ckpt")
 # what versions without these settings did, where it is not the default
 FORMERLY: dict[str, object] = {"keep_aspect": False}
 
 
 def fingerprint_of(settings: TrainSettings, files: list[Path], held_out: list[Path], workers: int) -> dict[str, object]:
     """What must match for a state to be resumed: settings that affect a step, data, and number of workers."""
-    data = {"data": _digest(files), "held_out": _digest(held_out), "device_num": workers}
+    data: dict[str, object] = {"data": _digest(files), "held_out": _digest(held_out), "device_num": workers}
+    # the content of initial weights, wherever they are
+    data |= {key: sha256_of(Path(path)) for key in INITIAL_WEIGHTS if (path := getattr(settings, key)) is not None}
     return settings.model_dump(mode="json", exclude=NOT_IN_FINGERPRINT) | data
 
 

@@ -30,7 +30,7 @@ from pix2pix.training.history import write_history
 from pix2pix.training.schedule import learning_rate
 from pix2pix.training.selection import is_best, is_due, measure_held_out
 from pix2pix.training.state import Position, UnusableStateError, drop_previous, resume, save_state
-from pix2pix.training.step import Trainer
+from pix2pix.training.step import Trainer, load_initial_weights
 
 PAIRS_SHOWN = 4
 SECONDS_BETWEEN_LOSSES = 1.0
@@ -100,6 +100,7 @@ class Training:
                 unusable = error
             if position is None:
                 move_aside(self.folders, unusable)
+                load_initial_weights(self.trainer)
         position = position or Position()
         broadcast_parameters(self.trainer.parameters().values(), self.workers)
         epoch, step = broadcast(np.array([position.epoch, position.step], np.float32), self.workers)

@@ -1,13 +1,17 @@
 """The training step as one compiled graph: one forward pass of the generator and both updates."""
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import mindspore as ms
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
-from pix2pix.config.settings import TrainSettings
+from pix2pix.config.settings import GeneratorSettings, TrainSettings
 from pix2pix.distributed.workers import Sum, Workers
+from pix2pix.model.checkpoint import load_network, read_checkpoint
+from pix2pix.model.description import check_agreement, generator_settings, read_description
 from pix2pix.model.losses import Losses
 from pix2pix.model.networks import Discriminator, Generator, compile_forward, initialise
 from pix2pix.training.adam import Adam
@@ -109,3 +113,25 @@ def compile_step(trainer: Trainer) -> Callable[..., Tensor]:
         return values
 
     return step
+
+
+def load_initial_weights(trainer: Trainer) -> None:
+    """For fine-tuning: load init_ckpt into the generator and init_d_ckpt into the discriminator, if they are given.
+
+    Optimizers start as they do without them.
+
+    Raises:
+        InputError: a checkpoint is missing, damaged, or of networks with other settings; the message names both values.
+    """
+    settings = trainer.settings
+    if settings.init_ckpt is not None:
+        path = Path(settings.init_ckpt)
+        generator_settings(path, settings.model_dump(include=set(GeneratorSettings.model_fields)))
+        load_network(trainer.generator, path, "generator.")
+        print(f"init_ckpt: the generator starts from {path}", file=sys.stderr)
+    if settings.init_d_ckpt is not None:
+        path = Path(settings.init_d_ckpt)
+        if description := read_description(path, read_checkpoint(path)):
+            check_agreement(path, description.discriminator, settings.model_dump())
+        load_network(trainer.discriminator, path, "discriminator.")
+        print(f"init_d_ckpt: the discriminator starts from {path}", file=sys.stderr)

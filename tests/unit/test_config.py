@@ -81,10 +81,41 @@ def test_explicit_values_override_built_in_ones():
     ]
 
 
-def test_training_keys_without_effect_are_noted(shipped):
-    run = {"dataset": "maps", "ckpt": "g.ckpt", "epoch_num": 50, "lr": 0.1, "g_ngf": 32, "seed": 1, "device_num": 2}
-    _, _, notes = read_config(shipped | {"runs": shipped["runs"] | {"given": run}})
-    assert notes == ["config: runs.given: no effect: device_num, epoch_num, lr: with a ckpt nothing is trained"]
+def test_run_with_a_ckpt_and_keys_of_training_is_an_error_that_says_which_is_meant(shipped):
+    run = {"dataset": "maps", "ckpt": "g.ckpt", "g_ngf": 32, "seed": 1, "val_pic_size": 512}
+    everywhere = {"lr": 0.1, "epoch_num": 8}
+    assert read_config(shipped | everywhere | {"runs": shipped["runs"] | {"given": run}})[1]["given"].ckpt == "g.ckpt"
+    both = run | {"epoch_num": 50, "lr": 0.1, "device_num": 2}
+    text = message(shipped | {"runs": shipped["runs"] | {"given": both}})
+    assert (
+        "runs.given: has a ckpt, with which nothing is trained, and keys of training (device_num, epoch_num, lr)"
+        in text
+    )
+    assert "write init_ckpt instead of ckpt" in text
+
+
+def test_initial_weights_are_those_of_a_run_a_file_or_an_address(shipped):
+    runs = {
+        "base": {"dataset": "maps", "g_ngf": 32, "d_ndf": 16, "epoch_num": 50},
+        "tuned": {"dataset": "facades", "init_ckpt": "base", "init_d_ckpt": "base"},
+        "narrow": {"dataset": "facades", "init_ckpt": "base", "g_ngf": 8},
+        "fetched": {"dataset": "facades", "init_ckpt": "https://x/Generator_200.ckpt"},
+        "published": {"dataset": "facades", "init_ckpt": "maps_published"},
+        "file": {"dataset": "facades", "init_ckpt": "a b.ckpt"},
+    }
+    config = shipped | {"runs": shipped["runs"] | runs}
+    found = read_config(config)[1]
+    train = {name: found[name].train for name in runs}
+    assert train["tuned"].init_ckpt == "results/base/ckpt/Generator_50.ckpt"
+    assert train["tuned"].init_d_ckpt == "results/base/ckpt/Discriminator_50.ckpt"
+    assert (train["tuned"].g_ngf, train["tuned"].d_ndf, train["tuned"].epoch_num) == (32, 16, 200)
+    assert train["narrow"].g_ngf == 8
+    assert train["fetched"].init_ckpt == "data/weights/fetched/Generator/Generator_200.ckpt"
+    assert [each.path for each in found["fetched"].init_downloads] == [train["fetched"].init_ckpt]
+    assert train["published"].init_ckpt == found["maps_published"].ckpt
+    assert train["file"].init_ckpt == "a b.ckpt"
+    seeded = read_config(config | {"seeds": [3]})[1]
+    assert seeded["tuned_seed3"].train.init_ckpt == "results/base_seed3/ckpt/Generator_50.ckpt"
 
 
 def test_comparison_with_runs_outside_all_is_noted(shipped):
@@ -153,6 +184,15 @@ def test_learning_rate_read_as_text_by_yaml_is_a_number(shipped):
         ({"comparisons": {"x": []}}, "config: comparisons.x: [] is not allowed"),
         ({"seeds": [0, 1, 0]}, "config: seeds: 0 is listed more than once: keep one"),
         ({"seeds": [0], "runs": {"maps_seed0": {"dataset": "maps"}}}, "run maps would create maps_seed0"),
+        ({"runs": {"maps": {"init_ckpt": "maps"}}}, "runs.maps.init_ckpt: maps would start from its own weights"),
+        (
+            {"runs": {"maps": {"init_ckpt": "x", "dataset": "maps"}, "x": {"init_ckpt": "maps", "dataset": "maps"}}},
+            "would start from its own weights",
+        ),
+        (
+            {"runs": {"maps": {"init_d_ckpt": "maps_published"}}},
+            "runs.maps.init_d_ckpt: run maps_published has a ckpt, and so no discriminator",
+        ),
         ({"epoch_num": True}, "config: epoch_num: must be a number, not true"),
         ({"runs": {"maps": {"lr": True}}}, "config: runs.maps.lr: must be a number, not true"),
         ({"seeds": [True]}, "config: seeds: must be a number, not true"),

@@ -111,8 +111,10 @@ def make(work: Path) -> None:
     with tarfile.open(work / "fetched.tar.gz", "w:gz") as archive:
         archive.add(work / "images", "fetched")
     datasets = {"own": {"folder": "images"}, "fetched": {"mirrors": ["file://fetched.tar.gz"]}}
-    runs = dict.fromkeys(datasets, TINY_RUN)
-    (work / "mine.yaml").write_text(yaml.safe_dump({"datasets": datasets, "runs": runs, "all": list(runs)}))
+    runs: dict[str, dict] = {name: {} for name in datasets}
+    # not in the entries: a run that is given a ckpt must not have settings of training
+    config = {"datasets": datasets, "defaults": TINY_RUN, "runs": runs, "all": list(runs)}
+    (work / "mine.yaml").write_text(yaml.safe_dump(config))
     snakemake(work, "--configfile", "mine.yaml")
 
 
