@@ -69,7 +69,10 @@ def read_flags(arguments: argparse.Namespace, model: type[Model], known: Mapping
 
 def as_flags(settings: BaseModel, left_out: Collection[str] = ()) -> list[str]:
     """Convert settings to command-line arguments: `["--lr", "0.0002", "--batch_size", "1", ...]`."""
-    return [word for name, value in settings if name not in left_out for word in (f"--{name}", _word(value))]
+    words = {name: _word(value) for name, value in settings if name not in left_out}
+    # a word that starts with a dash would be parsed as a flag
+    pairs = ([f"--{name}={word}"] if word[:1] == "-" else [f"--{name}", word] for name, word in words.items())
+    return [word for pair in pairs for word in pair]
 
 
 def by_stage(values: dict[str, str]) -> dict[str, list[tuple[str, str, str]]]:
