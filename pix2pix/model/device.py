@@ -31,6 +31,9 @@ def check_device(device_target: str) -> None:
             ms.set_device(device_target)
             return
         except RuntimeError:
+            # a device cannot be selected again after the first computation
+            if ms.get_context("device_target") == device_target:
+                return
             available = [device for device in DEVICES if ms.hal.is_available(device)]
     require(device_target)
     raise InputError(

@@ -1,6 +1,7 @@
 """Translation of image files: which ones, under which names, and one after the other."""
 
 import sys
+import zlib
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.data.images import open_rgb
+from pix2pix.evaluation.prediction import IMAGES_AT_ONCE
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import natural_order, replacing
 from pix2pix.system.progress import Progress
@@ -99,27 +101,55 @@ def translate_files(
     Raises:
         OSError: the folder cannot be written.
     """
-    written = []
-    decoded = _decoded(images, how["size"], how["threads"])
-    with Progress(zip(names, decoded, strict=True), total=len(images), desc="translating", unit="image") as bar:
-        for number, (name, image) in enumerate(bar):
-            try:
-                if isinstance(image, InputError):
-                    raise image
-                output = generator.translate(np.asarray(image), how["seed"], number)
-            except InputError as error:
-                print(f"error: {error}", file=sys.stderr, flush=True)
-                continue
-            _save(Image.fromarray(output), folder / f"{name}.png")
+    written: list[str] = []
+    group: list[tuple[int, np.ndarray]] = []  # number and pixels of images of one padded size
+
+    def finish() -> None:
+        for number, output in _translate(generator, group, images, how["seed"]):
+            _save(output, folder / f"{names[number]}.png")
             if inputs:
-                _save(image, inputs / f"{name}.png")
-            written.append(name)
+                _save(dict(group)[number], inputs / f"{names[number]}.png")
+            written.append(names[number])
+        group.clear()
+
+    decoded = _decoded(images, how["size"], how["threads"])
+    for number, image in enumerate(Progress(decoded, total=len(images), desc="translating", unit="image")):
+        if isinstance(image, InputError):
+            finish()
+            print(f"error: {image}", file=sys.stderr, flush=True)
+            continue
+        pixels = np.asarray(image)
+        if group and generator.padded_size(pixels) != generator.padded_size(group[0][1]):
+            finish()
+        group.append((number, pixels))
+        if len(group) == IMAGES_AT_ONCE:
+            finish()
+    finish()
     return written
 
 
-def _save(image: Image.Image, path: Path) -> None:
+def _translate(
+    generator: LoadedGenerator, group: list[tuple[int, np.ndarray]], images: list[Path], seed: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Translate images of one padded size with consecutive numbers; report those that are too large."""
+    if not group:
+        return
+    try:
+        translator = generator.translator(generator.padded_size(group[0][1]), seed)
+    except InputError as error:
+        for number, _ in group:
+            print(f"error: {images[number]}: {error}", file=sys.stderr, flush=True)
+        return
+    for start in range(0, len(group), translator.images):
+        part = group[start : start + translator.images]
+        outputs = translator([pixels for _, pixels in part], part[0][0])
+        yield from zip([number for number, _ in part], outputs, strict=True)
+
+
+def _save(pixels: np.ndarray, path: Path) -> None:
     with replacing(path) as scratch:
-        image.save(scratch, "PNG")
+        # the same bytes as those of predictions
+        Image.fromarray(pixels).save(scratch, "PNG", compress_type=zlib.Z_RLE)
 
 
 def _decode(path: Path, size: int) -> Image.Image | InputError:

@@ -10,17 +10,15 @@ from PIL import Image
 
 from pix2pix.config.settings import PredictSettings
 from pix2pix.data.images import to_rgb
-from pix2pix.data.loader import to_pixels
-from pix2pix.evaluation.tiles import translate_padded
-from pix2pix.model.checkpoint import load_network
+from pix2pix.evaluation.prediction import Translator
 from pix2pix.model.description import generator_settings
 from pix2pix.model.device import check_device
 from pix2pix.model.memory import check_memory, prediction_memory
-from pix2pix.model.networks import Generator, compile_forward
 from pix2pix.system.errors import InputError
 
 CHECKPOINT = re.compile(r"Generator_(\d+)\.ckpt")
 RESULTS = Path("results")
+SIZES_KEPT = 4  # compiled networks, each with its own copy of the weights
 
 
 def find_checkpoint(path_or_run: str | Path) -> Path:
@@ -69,8 +67,7 @@ class LoadedGenerator:
         self.settings, self.description = generator_settings(self.path, given or {})
         self.on_cpu = device_target == "CPU"
         check_device(device_target)
-        # with dropout, a generator has masks of one size
-        self._networks: dict[tuple[int, int] | None, tuple] = {}
+        self._translators: dict[tuple[tuple[int, int], int], Translator] = {}
 
     @overload
     def __call__(self, images: Image.Image, seed: int = 0) -> Image.Image: ...
@@ -109,26 +106,33 @@ class LoadedGenerator:
         return [Image.fromarray(output) if isinstance(each, Image.Image) else output
                 for each, output in zip(images, outputs, strict=True)]  # fmt: skip
 
-    def translate(self, image: np.ndarray, *seed: int) -> np.ndarray:
-        """Translate (H, W, 3) uint8 to the same; `seed` are numbers that determine the dropout."""
-        if not image.size:
-            raise InputError(f"image: is {image.shape[1]}x{image.shape[0]}: has no pixels")
+    def padded_size(self, image: np.ndarray) -> tuple[int, int]:
+        """The height and width that an image is padded to."""
         unit = 2**self.settings.g_layers
         height, width = (-(-side // unit) * unit for side in image.shape[:2])
-        generator, forward = self._network((height, width))
-        generator.sample_dropout(*seed)
-        return to_pixels(translate_padded(forward, image, self.settings.g_in_planes, height, width))
+        return height, width
 
-    def _network(self, size: tuple[int, int]) -> tuple:
-        # without validation: here an image may also be smaller than the SSIM window
-        settings = PredictSettings.model_construct(**self.settings.model_dump(), val_pic_size=size)
-        check_memory({"size of the image": sum(prediction_memory(settings, self.on_cpu).values())})
-        key = size if self.settings.dropout else None
-        if key not in self._networks:
-            generator = Generator(self.settings, size)
-            load_network(generator, self.path)
-            self._networks[key] = generator, compile_forward(generator)
-        return self._networks[key]
+    def translator(self, size: tuple[int, int], seed: int) -> Translator:
+        """The translator for images of this padded size, the same as in prediction.
+
+        Raises:
+            InputError: this machine has not enough memory for the size.
+        """
+        key = (size, seed if self.settings.dropout else 0)
+        if key not in self._translators:
+            # without validation: here an image may also be smaller than the SSIM window
+            settings = PredictSettings.model_construct(**self.settings.model_dump(), val_pic_size=size, seed=seed)
+            check_memory({"size of the image": sum(prediction_memory(settings, self.on_cpu).values())})
+            while len(self._translators) >= SIZES_KEPT:
+                del self._translators[next(iter(self._translators))]
+            self._translators[key] = Translator(settings, self.path)
+        return self._translators[key]
+
+    def translate(self, image: np.ndarray, seed: int, number: int) -> np.ndarray:
+        """Translate (H, W, 3) uint8 to the same; with dropout, the seed and the number determine the noise."""
+        if not image.size:
+            raise InputError(f"image: is {image.shape[1]}x{image.shape[0]}: has no pixels")
+        return self.translator(self.padded_size(image), seed)([image], number)[0]
 
 
 def _pixels(image: Image.Image) -> np.ndarray:

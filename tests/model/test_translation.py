@@ -131,8 +131,8 @@ def test_workflow_translates_a_folder_and_notices_a_new_image(finished, tmp_path
     made = tmp_path / "results/given/translate/holiday"
     assert read(made / "prediction/a b.png").shape == SHAPE
     page = (made / "index.html").read_text()
-    assert 'src="input/a%20b.png"' in page
-    assert 'src="prediction/a%20b.png"' in page
+    assert 'href="input/a%20b.png"' in page
+    assert 'href="prediction/a%20b.png"' in page
     assert "1 image: input and prediction." in page
     Image.fromarray(photo).save(folder / "c.png")
     assert planned(tmp_path, "holiday", "--configfile", "mine.yaml") == {"translate": 1, "holiday": 1}
