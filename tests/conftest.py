@@ -1,6 +1,7 @@
 """A small dataset, small networks, and real Snakemake runs with them."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,10 +86,9 @@ def snakemake(
 def planned(directory: Path, *arguments: str, **how: object) -> dict[str, int]:
     """Count the jobs that a dry run plans, by rule."""
     out = snakemake(directory, *arguments, "-n", "--quiet", "rules", **how).stdout
-    table = out.partition("Job stats:")[2].splitlines()
-    counts = {words[0]: int(words[1]) for line in table if len(words := line.split()) == 2 and words[1].isdigit()}
-    counts.pop("total", None)
-    return counts
+    found = re.search(r"^\d+ jobs?: (.+)$", out, re.MULTILINE)
+    jobs = found[1].split(", ") if found else []
+    return {rule: int(count) for count, rule in (job.split() for job in jobs)}
 
 
 def script(name: str, *arguments: object) -> subprocess.CompletedProcess:
