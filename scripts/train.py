@@ -18,6 +18,7 @@ from pix2pix.distributed.nodes import launch, own_part
 from pix2pix.distributed.workers import is_worker, join_workers, leave, use_share_of_cores
 from pix2pix.model.device import check_device, select_device
 from pix2pix.model.memory import check_memory, training_memory
+from pix2pix.monitoring.event_files import check_writer
 from pix2pix.planning.sizes import training_bytes
 from pix2pix.system.cores import use_cores
 from pix2pix.system.disk import check_room
@@ -47,6 +48,8 @@ def main() -> None:
     check_memory(training_memory(settings, where.device_target == "CPU"), where.device_num // where.nodes)
     prepare(where.device_target)
     folders = Folders(arguments.ckpt_dir, arguments.train_fakeimg_dir, arguments.loss_show_dir, arguments.state_dir)
+    if where.tensorboard:
+        check_writer()
     if settings.eval_epoch_freq and not arguments.held_out:
         raise InputError("--eval_epoch_freq: needs --held_out, the records to evaluate on")
     work = partial(start, settings, where, arguments.records, arguments.held_out, drop=arguments.drop_snapshots)

@@ -175,6 +175,11 @@ class WhereSettings(Strict):
     save_minutes: Annotated[float, Field(gt=0)] = Field(
         5.0, description="minutes between saved states, from which training resumes"
     )
+    log_steps: Positive = Field(50, description="steps between the rows of history_steps.csv, the losses within epochs")
+    tensorboard: bool = Field(
+        False,
+        description="write event files for TensorBoard to results/{run}/tensorboard/; needs the extra tensorboard",
+    )
     save_epoch_freq: Positive = Field(50, description="epochs between the checkpoints kept in snapshots/")
     stop_seconds: Annotated[float, Field(gt=0)] = Field(
         100.0, description="seconds after a signal in which multiple workers must save and exit before they are killed"

@@ -1,7 +1,8 @@
 """The self-contained page of a run: scores, best and worst images, samples of the training, losses and settings."""
 
-import re
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from pix2pix import __version__
 from pix2pix.evaluation.comparison import TITLES, rows_of
@@ -13,12 +14,16 @@ from pix2pix.pages.data_uris import embed_image
 from pix2pix.pages.gallery import ImageScores, quoted, ranked, readable
 from pix2pix.pages.grid import spread
 from pix2pix.pages.html import TEMPLATES
+from pix2pix.pages.training_page import STEP_HISTORY, TRAINING_FACTS, TrainingFacts, sample_files
+from pix2pix.system.errors import InputError
 from pix2pix.system.files import replacing
+from pix2pix.system.json_file import read_json
 
 THUMBNAIL = 256
 WIDEST_SAMPLE = 720
 EXAMPLES = 3  # best, and as many worst
 SAMPLES = 12
+FEW_EPOCHS = 40
 
 Settings = dict[str, list[tuple[str, str, str]]]
 
@@ -79,18 +84,26 @@ def _examples(run: MeasuredRun, scores: ImageScores) -> list[dict[str, object]]:
 
 def _training(folder: Path) -> dict[str, object]:
     """Losses, samples and duration of a training."""
-    history = read_history(folder / "history.csv")
-    epochs = history["epoch"]
-    files = sorted((folder / "fake_img").glob("epoch_*.png"))
-    chosen = [files[i] for i in spread(len(files), SAMPLES)] if files else []
+    history, steps = read_history(folder / "history.csv"), {}
+    # of a training of few epochs, the losses within epochs show more; they are an extra and may be missing
+    with suppress(OSError, InputError):
+        steps = read_history(folder / STEP_HISTORY)
+    shown = steps if len(history["epoch"]) < FEW_EPOCHS and len(steps.get("step", ())) > FEW_EPOCHS else history
+    samples = sample_files(folder / "fake_img")
+    chosen = [samples[i] for i in spread(len(samples), SAMPLES)] if samples else []
+    facts, seconds = _facts(folder / TRAINING_FACTS), sum(history.get("seconds", ()))
+    along = "step" if shown is steps else "epoch"
     return {
-        "charts": [draw_curve(*words, epochs, history[name]) for name, words in CURVES.items() if name in history],
-        "samples": [(_label(file), embed_image(file, WIDEST_SAMPLE)) for file in chosen],
-        "hours": sum(history["seconds"]) / 3600 if "seconds" in history else None,
-        "epochs": len(epochs),
+        "charts": [draw_curve(*words, shown[along], shown[name]) for name, words in CURVES.items() if name in shown],
+        "along": along,
+        "samples": [(label, embed_image(file, WIDEST_SAMPLE)) for label, file in chosen],
+        "hours": seconds / 3600,
+        "epochs": len(history["epoch"]),
+        "facts": facts,
+        "pace": facts["pairs"] * len(history["epoch"]) / seconds if facts and seconds else None,
     }
 
 
-def _label(sample: Path) -> str:
-    """Epoch and, within an epoch, step of a sample: "12" of epoch_0012.png."""
-    return " step ".join(str(int(number)) for number in re.findall(r"\d+", sample.stem))
+def _facts(path: Path) -> dict[str, Any] | None:
+    """Where and when the run was trained; None if an earlier version trained it."""
+    return read_json(path, TrainingFacts, "delete it and run the workflow again") if path.exists() else None

@@ -2,5 +2,5 @@
 
 In: settings, MindRecord files, folders.
 Out: checkpoints, loss history, sample images, a saved state from which training resumes.
-May import: system, config, data, model, distributed, evaluation, pages.
+May import: system, config, data, model, distributed, evaluation, pages, monitoring.
 """

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pix2pix.config.settings import TrainSettings
 from pix2pix.evaluation.facts import FACTS
+from pix2pix.pages.training_page import STEP_HISTORY, TRAINING_FACTS, TRAINING_PAGE
 from pix2pix.system.checksum import copy_checked
 from pix2pix.system.errors import InputError
 from pix2pix.system.json_file import write_json
@@ -24,6 +25,7 @@ from pix2pix.training.history import write_history
 from pix2pix.training.state import NEWEST, PREVIOUS, UnusableStateError, later_position
 
 POLL_SECONDS = 1.0
+SHOWN = (TRAINING_PAGE, TRAINING_FACTS, STEP_HISTORY, "tensorboard")
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,9 @@ def move_aside(folders: Folders, reason: UnusableStateError | None) -> None:
     left = [path for path in (*results, folders.state / PREVIOUS, folders.state / NEWEST) if path.exists()]
     if not left:
         return
+    # what only shows the training is moved with its results
+    base = folders.history.parent
+    left += [path for name in SHOWN if (path := base / name).exists()]
     earlier = folders.state.parent / "earlier"
     number = max((int(path.name) for path in earlier.glob("*") if path.name.isdigit()), default=0) + 1
     target = earlier / str(number)

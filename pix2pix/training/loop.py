@@ -8,19 +8,21 @@ import signal
 import sys
 import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import mindspore as ms
 import numpy as np
 
 from pix2pix.config.settings import TrainSettings, WhereSettings
-from pix2pix.data.loader import batches, sample_epoch, squashing_note, to_pixels
+from pix2pix.data.loader import batches, sample_epoch, squashing_note
 from pix2pix.data.records import count
 from pix2pix.distributed.workers import Workers, broadcast, broadcast_parameters, part_of_step, steps_of_epoch
 from pix2pix.model.checkpoint import save_network
 from pix2pix.model.description import describe
+from pix2pix.monitoring.monitor import Monitor
+from pix2pix.monitoring.samples import statistics_kept, write_samples
 from pix2pix.pages.curves import write_loss_curves
-from pix2pix.pages.grid import write_grid
 from pix2pix.system.errors import InputError
 from pix2pix.system.progress import Progress
 from pix2pix.system.stopping import StopRequest
@@ -32,7 +34,6 @@ from pix2pix.training.selection import is_best, is_due, measure_held_out
 from pix2pix.training.state import Position, UnusableStateError, drop_previous, resume, save_state
 from pix2pix.training.step import Trainer, load_initial_weights
 
-PAIRS_SHOWN = 4
 SECONDS_BETWEEN_LOSSES = 1.0
 BAR = "{desc} | {percentage:3.0f}% |{bar:12}| {elapsed}, {remaining} left{postfix}"
 
@@ -85,6 +86,12 @@ class Training:
         first, number = self.workers.first, self.workers.number
         self.fingerprint = fingerprint_of(self.settings, files, held_out, number) if first else {}
         self.position = self.begin()
+        self.take_samples = partial(write_samples, self.trainer.generate, files, self.settings)
+        self.monitor = None
+        if first:
+            base, epochs = folders.history.parent, self.settings.epoch_num
+            self.monitor = Monitor(base, folders.fakeimg, where, epochs, self.pairs, number)
+            self.monitor.begin(self.position.epoch, self.position.step, self.steps)
         if first and (note := squashing_note(files, self.settings)):
             print(note, file=sys.stderr)
         self.saved = time.monotonic()
@@ -109,6 +116,20 @@ class Training:
 
     def run(self) -> int:
         """Train to the end of epoch_num; return 0, or the number of the signal that stopped training."""
+        status = "ended by an error"
+        try:
+            number = self.run_epochs()
+            status = f"stopped by signal {number}: the same command resumes" if number else "finished"
+            return number
+        except InputError as error:
+            status = f"stopped: {error}"
+            raise
+        finally:
+            if self.monitor:
+                self.monitor.close(status)
+
+    def run_epochs(self) -> int:
+        """Train to the end of epoch_num; the result is that of `run`."""
         total, done = self.settings.epoch_num * self.steps, (self.position.epoch - 1) * self.steps + self.position.step
         with Progress(total=total, initial=done, bar_format=BAR, disable=not self.workers.first) as bar:
             while self.position.epoch <= self.settings.epoch_num:
@@ -142,6 +163,9 @@ class Training:
             now = time.monotonic()
             position.seconds = seconds_before + now - started
             bar.update(1)
+            if self.monitor:
+                rate, sums = float(learning_rate(position.epoch, settings)), trainer.loss_sums.asnumpy
+                self.monitor.after_step(position.epoch, position.step, position.seconds, rate, sums, self.sample)
             if now - shown >= SECONDS_BETWEEN_LOSSES or position.step == self.steps:
                 self.show_losses(bar, 1000 * (now - shown) / (position.step - shown_at))
                 shown, shown_at = now, position.step
@@ -221,7 +245,8 @@ class Training:
             about = describe(settings, self.files, position.epoch)
             save_network(self.trainer.generator, "generator.", folders.snapshots / "Generator_best.ckpt", about)
         write_loss_curves(folders.history, folders.loss_show / "loss.png")
-        self.write_samples()
+        if self.monitor:
+            self.monitor.end_epoch(self.take_samples)
         return best
 
     def evaluate(self) -> dict[str, float]:
@@ -234,18 +259,10 @@ class Training:
             self.save()
             raise
 
-    def write_samples(self) -> None:
-        """Write a grid of the first training pairs with the generator's current output: fake_img/epoch_0001.png."""
-        settings = self.settings.model_copy(update={"jitter": False, "flip": False})
-        plan = sample_epoch(self.pairs, 1, settings)
-        plan.order.sort()
-        shown = [[position] for position in range(min(PAIRS_SHOWN, self.pairs))]
-        rows = []
-        for [position], (x, y) in zip(shown, batches(self.files, plan, shown, settings), strict=True):
-            fake = self.trainer.generate(ms.Tensor(x)).asnumpy()
-            rows.append((f"pair {position + 1}", to_pixels(x[0]), to_pixels(fake[0]), to_pixels(y[0])))
-        path = self.folders.fakeimg / f"epoch_{self.position.epoch:04d}.png"
-        write_grid(rows, path, ("input", "generated", "target"))
+    def sample(self, path: Path) -> None:
+        """Write samples within an epoch; the networks stay as they are."""
+        with statistics_kept(self.trainer.generator):
+            self.take_samples(path)
 
     def save_networks(self, folder: Path, epoch: int) -> None:
         """Write both networks' checkpoints to `folder`: Generator_{epoch}.ckpt and Discriminator_{epoch}.ckpt."""

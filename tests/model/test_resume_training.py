@@ -27,18 +27,24 @@ def data(tmp_path_factory) -> Path:
     work = tmp_path_factory.mktemp("data")
     draw_pairs(work / "own", train=PAIRS)
     # a state is saved after every step
-    config = {"datasets": {"own": {"folder": "own"}}, "runs": {"own": RUN}, "save_minutes": 0.00001}
+    config = {"datasets": {"own": {"folder": "own"}}, "runs": {"own": RUN}, "save_minutes": 0.00001, "log_steps": 5}
     (work / "mine.yaml").write_text(yaml.safe_dump(config))
     snakemake(work, "data/own/train.mindrecord", "--configfile", "mine.yaml")
     return work
 
 
 @pytest.fixture(scope="module")
-def unbroken(data, tmp_path_factory) -> bytes:
-    """The final checkpoint of an uninterrupted training."""
+def unbroken_folder(data, tmp_path_factory) -> Path:
+    """The working directory of an uninterrupted training."""
     work = copy(data, tmp_path_factory.mktemp("unbroken"))
     assert train(work).returncode == 0
-    return (work / FINAL).read_bytes()
+    return work
+
+
+@pytest.fixture(scope="module")
+def unbroken(unbroken_folder) -> bytes:
+    """The final checkpoint of an uninterrupted training."""
+    return (unbroken_folder / FINAL).read_bytes()
 
 
 def copy(data: Path, work: Path) -> Path:
@@ -49,7 +55,11 @@ def copy(data: Path, work: Path) -> Path:
 
 def command(work: Path, *changes: object) -> list:
     flags = [f"--{name}={str(value).lower() if value in (True, False) else value}" for name, value in RUN.items()]
-    flags = [flag for flag in flags if "val_pic" not in flag] + ["--save_minutes=0.00001", *map(str, changes)]
+    flags = [flag for flag in flags if "val_pic" not in flag] + [
+        "--save_minutes=0.00001",
+        "--log_steps=5",
+        *map(str, changes),
+    ]
     results = work / "results/own"
     folders = {"ckpt_dir": "ckpt", "train_fakeimg_dir": "fake_img", "loss_show_dir": "loss_show", "state_dir": "state"}
     places = [f"--{flag}={results / folder}" for flag, folder in folders.items()]
@@ -77,6 +87,11 @@ def rows(work: Path) -> int:
     return len(history.read_text().splitlines()) - 1 if history.exists() else 0
 
 
+def losses_within_epochs(work: Path) -> list[list[str]]:
+    """The rows of history_steps.csv without their seconds."""
+    return [line.split(",")[:-1] for line in (work / "results/own/history_steps.csv").read_text().splitlines()]
+
+
 KILLED_WHEN = {
     "in the first epoch": lambda work: (work / STATE).exists(),
     "in the middle of the second": lambda work: rows(work) >= 1,
@@ -84,7 +99,7 @@ KILLED_WHEN = {
 
 
 @pytest.mark.parametrize("moment", KILLED_WHEN)
-def test_a_killed_training_resumes_with_identical_results(data, unbroken, tmp_path, moment):
+def test_a_killed_training_resumes_with_identical_results(data, unbroken, unbroken_folder, tmp_path, moment):
     work = copy(data, tmp_path)
     arguments = [
         "--snakefile",
@@ -108,6 +123,7 @@ def test_a_killed_training_resumes_with_identical_results(data, unbroken, tmp_pa
     assert "resumed at epoch" in log
     assert (work / FINAL).read_bytes() == unbroken
     assert rows(work) == EPOCHS
+    assert losses_within_epochs(work) == losses_within_epochs(unbroken_folder)
 
 
 def test_a_signal_saves_the_state_and_the_same_command_resumes(data, unbroken, tmp_path):

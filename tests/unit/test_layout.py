@@ -22,7 +22,8 @@ PACKAGES = {
     "pages": ("system", "evaluation"),
     "translation": ("system", "config", "data", "model", "evaluation"),
     "export": ("system", "config", "data", "model", "evaluation"),
-    "training": ("system", "config", "data", "model", "distributed", "evaluation", "pages"),
+    "monitoring": ("system", "config", "data", "pages"),
+    "training": ("system", "config", "data", "model", "distributed", "evaluation", "pages", "monitoring"),
 }
 MODULES_AT_MOST = 9
 LINES_AT_MOST = 300

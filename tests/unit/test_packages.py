@@ -53,7 +53,13 @@ def test_the_requirements_of_gpus_are_those_of_the_extra():
 
 
 def test_every_package_that_is_imported_is_declared():
-    declared = set(versions(PROJECT["dependencies"])) | {"pix2pix", "torch-fidelity", "onnx", "onnxruntime"}
+    declared = set(versions(PROJECT["dependencies"])) | {
+        "pix2pix",
+        "torch-fidelity",
+        "onnx",
+        "onnxruntime",
+        "tensorboardX",
+    }
     for folder in ("pix2pix", "scripts"):
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):

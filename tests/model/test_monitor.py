@@ -1,0 +1,126 @@
+"""What a training shows while it runs, and that showing it changes nothing."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import check, look
+from conftest import ROOT, TINY_RUN, draw_pairs, script
+from playwright.sync_api import expect
+
+from pix2pix.config.settings import TrainSettings, WhereSettings
+from pix2pix.data.records import split_files, write_records
+from pix2pix.monitoring import monitor
+from pix2pix.monitoring.step_history import LOSSES
+from pix2pix.training.folders import Folders
+from pix2pix.training.loop import train
+
+SETTINGS = {name: value for name, value in TINY_RUN.items() if name != "val_pic_size"} | {"batch_size": 1}
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory) -> Path:
+    """Records of 300 pairs."""
+    work = tmp_path_factory.mktemp("records")
+    draw_pairs(work / "own", train=300, val=1, size=64)
+    write_records(split_files(work / "own/train"), work / "train.mindrecord")
+    return work / "train.mindrecord"
+
+
+@pytest.fixture(scope="module")
+def few_records(tmp_path_factory) -> Path:
+    """Records of 7 pairs."""
+    work = tmp_path_factory.mktemp("few")
+    draw_pairs(work / "own", train=7, val=1)
+    write_records(split_files(work / "own/train"), work / "train.mindrecord")
+    return work / "train.mindrecord"
+
+
+def folders_in(run: Path) -> Folders:
+    return Folders(run / "ckpt", run / "fake_img", run / "loss_show", run / "state")
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_samples_within_an_epoch_do_not_change_the_networks(few_records, tmp_path, monkeypatch):
+    settings, where = TrainSettings.model_validate(SETTINGS), WhereSettings(log_steps=3)
+    assert train(settings, where, [few_records], folders_in(tmp_path / "quiet"), []) == 0
+    # a page and samples after every step
+    for name in ("FIRST_PAGE", "BETWEEN_PAGES", "FIRST_SAMPLE", "BETWEEN_SAMPLES_AT_MOST", "REST"):
+        monkeypatch.setattr(monitor, name, 0.0)
+    assert train(settings, where, [few_records], folders_in(tmp_path / "shown"), []) == 0
+    assert len(list(tmp_path.glob("quiet/fake_img/*"))) == 2
+    assert len(list(tmp_path.glob("shown/fake_img/epoch_0002_step_*.png"))) == 6
+    for name in ("ckpt/Generator_2.ckpt", "ckpt/Discriminator_2.ckpt", "fake_img/epoch_0002.png"):
+        assert (tmp_path / "quiet" / name).read_bytes() == (tmp_path / "shown" / name).read_bytes(), name
+
+    rows, epochs = (read(tmp_path / f"shown/{name}.csv") for name in ("history_steps", "history"))
+    assert [(row["epoch"], row["step"]) for row in rows] == [
+        ("1", "3"), ("1", "6"), ("1", "7"), ("2", "10"), ("2", "13"), ("2", "14"),
+    ]  # fmt: skip
+    for number, epoch in enumerate(epochs):
+        means = [[float(row[name]) for name in LOSSES] for row in rows[3 * number : 3 * number + 3]]
+        # windows of 3, 3 and 1 steps make up the mean of the epoch
+        assert np.average(means, 0, [3, 3, 1]) == pytest.approx([float(epoch[name]) for name in LOSSES], rel=1e-5)
+
+
+def test_a_disk_that_is_full_for_the_page_does_not_end_the_training(few_records, tmp_path, capfd):
+    run = tmp_path / "run"
+    # a folder in the place of the file cannot be replaced by a file
+    (run / "training.html/full").mkdir(parents=True)
+    assert train(TrainSettings.model_validate(SETTINGS), WhereSettings(), [few_records], folders_in(run), []) == 0
+    assert capfd.readouterr().err.count("training goes on") == 1
+    assert (run / "ckpt/Generator_2.ckpt").exists()
+
+
+def test_tensorboard_needs_its_extra_before_anything_is_trained(few_records, tmp_path):
+    done = script("train", *flags(few_records, tmp_path / "run", tensorboard="true"))
+    if done.returncode:
+        assert done.stdout.splitlines()[-1] == (
+            "error: tensorboard: true needs an extra that is not installed: pip install --editable '.[tensorboard]', "
+            "or set tensorboard: false"
+        )
+        assert not (tmp_path / "run/ckpt").exists()
+    else:
+        assert list((tmp_path / "run/tensorboard").glob("events.out.tfevents.*"))
+
+
+def flags(records: Path, run: Path, **changes: object) -> list[str]:
+    folders = folders_in(run)
+    return [str(records), *folders.flags(), *(f"--{name}={value}" for name, value in (SETTINGS | changes).items())]
+
+
+def test_the_page_of_a_long_epoch_shows_samples_and_curves_and_changes_by_itself(records, tmp_path, chromium):
+    run = tmp_path / "my run"
+    size = {"train_pic_size": 64, "load_size": 64, "g_layers": 5, "g_ngf": 32, "d_ndf": 16, "log_steps": 5}
+    program = [sys.executable, ROOT / "scripts/train.py", *flags(records, run, **size)]
+    with open(tmp_path / "log", "w") as log, subprocess.Popen(program, stdout=log, stderr=log) as training:
+        while not (run / "training.html").exists():
+            assert training.poll() is None, (tmp_path / "log").read_text()
+        window = look(chromium, run / "training.html")
+        window.set_default_timeout(60_000)
+        # nobody reloads it: "None yet" becomes curves, and samples appear, still within the first epoch
+        window.locator(".chart").first.wait_for()
+        window.locator(".samples img").first.wait_for()
+        assert window.locator("dd").first.text_content() == "1 of 2"
+        assert "step" in window.locator(".samples img").last.get_attribute("data-label")
+        assert (
+            window.locator(".samples img").last.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+        )
+        check(window)
+        os.kill(training.pid, signal.SIGTERM)
+        assert training.wait(60) == 128 + signal.SIGTERM
+    expect(window.locator("[id='/status']")).to_have_text("stopped by signal 15: the same command resumes")
+    assert not window.get_by_label("reload by itself").is_visible()
+    facts = json.loads((run / "training.json").read_text())
+    assert (facts["device"], facts["pairs"], facts["workers"]) == ("CPU", 300, 1)
+    check(look(chromium, run / "training.html", 390, "dark"))
