@@ -15,7 +15,8 @@ from conftest import ROOT, TINY_RUN, draw_pairs, script
 from playwright.sync_api import expect
 
 from pix2pix.config.settings import TrainSettings, WhereSettings
-from pix2pix.data.records import split_files, write_records
+from pix2pix.data.packing import split_files
+from pix2pix.data.records import write_records
 from pix2pix.monitoring import monitor
 from pix2pix.monitoring.step_history import LOSSES
 from pix2pix.training.folders import Folders

@@ -78,7 +78,11 @@ CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path], None]]] = [
     ("`predict_split` of a run", (own("predict_split: train"),), nothing),
     ("`ckpt` given to a run", (own("ckpt: results/fetched/ckpt/Generator_2.ckpt"),), nothing),
     ("`device_target`, `device_num`", ("device_target=GPU", "device_num=2"), nothing),
-    ("`save_minutes`, `save_epoch_freq`", ("save_minutes=1", "save_epoch_freq=1"), nothing),
+    (
+        "`save_minutes`, `save_epoch_freq`, `log_steps`, `tensorboard`",
+        ("save_minutes=1", "save_epoch_freq=1", "log_steps=7", "tensorboard=true"),
+        nothing,
+    ),
     ("`train_threads`, and another `--cores`", ("train_threads=1", "--cores=3"), nothing),
     ("`jitter` or `flip` of a dataset", ("datasets={own: {flip: false}}",), nothing),
     ("`keep_aspect` of a dataset", ("datasets={own: {keep_aspect: false}}",), nothing),
