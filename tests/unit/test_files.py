@@ -113,7 +113,8 @@ def test_files_of_a_killed_mindrecord_job_are_removed_by_the_next(tmp_path):
     (abandoned / "train.mindrecord").write_text("half")
     done = script("mindrecord", images, tmp_path / "data/train.mindrecord", "--split", "train")
     assert done.returncode == 0, done.stdout
-    assert {path.name for path in (tmp_path / "data").iterdir()} == {"train.mindrecord", "train.mindrecord.db"}
+    names = {f"train.mindrecord{ending}" for ending in ("", ".db", ".known.json")}
+    assert {path.name for path in (tmp_path / "data").iterdir()} == names
 
 
 def test_full_disk_error_names_the_output_and_keeps_the_existing_one(tmp_path):
