@@ -1,3 +1,4 @@
+import functools
 import os
 import re
 import shlex
@@ -13,6 +14,7 @@ from pix2pix.config.runs import BENCHMARKS, fidelity_weights, read_config
 from pix2pix.config.settings import GeneratorSettings, PredictSettings
 from pix2pix.config.values import size_text
 from pix2pix.devices.check import require
+from pix2pix.pairing.lists import files_digest
 from pix2pix.planning.sizes import PUBLISHED, largest_data, training_bytes
 from pix2pix.system.checksum import sha256_of
 from pix2pix.system.errors import InputError
@@ -20,7 +22,7 @@ from pix2pix.system.errors import InputError
 # the name of a run is a target, like these
 RULE_NAMES = {"all", "benchmarks", "draw_demo", "download", "download_weights", "extract", "mindrecord", "train"}
 RULE_NAMES |= {"keep_best", "predict", "evaluate", "measure_fidelity", "describe", "summarize", "targets"}
-RULE_NAMES |= {"translate", "export"}
+RULE_NAMES |= {"translate", "export", "pair"}
 # a run has its weights in data/weights/{run}/, and data/weights/fidelity/ is for the Inception network
 RESERVED = RULE_NAMES | {"fidelity"}
 
@@ -51,13 +53,18 @@ OUTLIVE_SIGNALS = "trap : TERM;"
 PUBLISHED_SHA256 = sha256_of(Path(workflow.basedir) / "workflow" / "published.yaml")
 PAIRS_IN_A_SHARD = 20000
 DRAWN = [name for name, dataset in CONFIG.datasets.items() if dataset.drawn]
+PAIRED = [name for name, dataset in CONFIG.datasets.items() if dataset.separate]
 # the archive of each dataset, named like its first address
 ARCHIVES = {
-    name: f"{name}.tar.gz" if dataset.drawn else f"{name}.{archive_ending(dataset.mirrors or CONFIG.mirrors)}"
+    name: (
+        f"{name}.tar.gz"
+        if dataset.drawn or dataset.separate
+        else f"{name}.{archive_ending(dataset.mirrors or CONFIG.mirrors)}"
+    )
     for name, dataset in CONFIG.datasets.items()
     if not dataset.on_disk
 }
-DOWNLOADED = {archive: name for name, archive in ARCHIVES.items() if name not in DRAWN}
+DOWNLOADED = {archive: name for name, archive in ARCHIVES.items() if name not in [*DRAWN, *PAIRED]}
 INCEPTION = fidelity_weights(CONFIG.fidelity)
 DOWNLOADS = [each for run in RUNS.values() for each in (run.download, *run.init_downloads) if each] + [INCEPTION]
 WEIGHTS = {download.path: download for download in DOWNLOADS}

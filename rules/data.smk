@@ -81,6 +81,31 @@ rule download_weights:
         f"{SCRIPTS}/download_weights.py " "{resources.addresses} {output:q} " f"{LOGGED}"
 
 
+rule pair:
+    output:
+        archive="data/{dataset}.tar.gz",
+        left_out="data/{dataset}/unpaired.csv",
+    log:
+        "logs/pair/{dataset}.log",
+    benchmark:
+        "logs/pair/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=one_of(PAIRED),
+    conda:
+        f"{ENVS}/pix2pix.yaml"
+    threads: all_cores
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        images=pair_flags,
+        listing=separate_images_listing,
+    shell:
+        f"{SCRIPTS}/pair.py "
+        "{output.archive:q} --left_out {output.left_out:q} {params.images} --threads {threads} "
+        f"{LOGGED}"
+
+
 rule extract:
     input:
         images_source,

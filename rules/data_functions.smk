@@ -1,6 +1,6 @@
 def shards(dataset, split):
     """The MindRecord files of a split: one, or several if it is large."""
-    pairs = CONFIG.datasets[dataset].splits[split] or 0
+    pairs = CONFIG.datasets[dataset].counts[split] or 0
     number = -(-pairs // PAIRS_IN_A_SHARD)
     if number <= 1:
         return [f"data/{dataset}/{split}.mindrecord"]
@@ -58,11 +58,36 @@ def drawn_flags(wildcards):
 
 def split_flags(wildcards):
     dataset = CONFIG.datasets[wildcards.dataset]
-    words = [split if pairs is None else f"{split}={pairs}" for split, pairs in dataset.splits.items()]
+    words = [split if pairs is None else f"{split}={pairs}" for split, pairs in dataset.counts.items()]
     # defaults are not passed, so that the param is the same as without these settings
     words += as_flags(dataset.tolerate) * (dataset.tolerate != Tolerance())
     words += ["--split_file", shlex.quote(dataset.split_file)] * (dataset.split_file is not None)
     return " ".join(words + ["--parquet"] * (dataset.parquet is not None))
+
+
+def pair_flags(wildcards):
+    """Where the images A and B are, and how they are split; paths may have any name."""
+    dataset = CONFIG.datasets[wildcards.dataset]
+    flags = [f"--{key}={path}" for key in ("folder_a", "folder_b", "pairs") if (path := getattr(dataset, key))]
+    flags += ["--labels_b"] * ("right" in dataset.palettes) + ["--splits"]
+    for split, part in dataset.splits.items():
+        value = f"=@{part}" if isinstance(part, str) else f"={part}" if isinstance(part, float) else ""
+        flags.append(f"{split}{value}")
+    return shlex.join(flags)
+
+
+@functools.cache
+def listing_of_pairs(dataset):
+    try:
+        return files_digest(CONFIG.datasets[dataset])
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def separate_images_listing(wildcards):
+    """Changes of the images and the lists are detected by this, since they are not inputs."""
+    return listing_of_pairs(wildcards.dataset)
 
 
 def images_source(wildcards):

@@ -92,7 +92,7 @@ def make_server(directory: Path) -> ThreadingHTTPServer:
     except OSError as error:
         raise InputError(f"port {port} of {CONFIG}: {error.strerror}: end the program that uses it") from None
     for name in STYLES:
-        counts: dict[str, int] = {split: count or 1 for split, count in config.datasets[name].splits.items()}
+        counts: dict[str, int] = {split: count or 1 for split, count in config.datasets[name].counts.items()}
         write_miniature(directory / "server" / f"{name}.tar.gz", name, counts)
     for each in runs.values():
         if each.download:
@@ -104,7 +104,7 @@ def write_weights(settings: Run, path: Path) -> None:
     """Write a generator with random weights."""
     ms.set_seed(1)
     path.parent.mkdir(parents=True, exist_ok=True)
-    generator = Generator(settings.predict, settings.predict.val_pic_size)
+    generator = Generator(settings.predict, settings.predict.pass_size)
     initialise(generator, settings.train)
     save_network(generator, "", path)
 

@@ -10,12 +10,12 @@ from pix2pix.config.values import (
     KEEP_ASPECT,
     Addresses,
     Direction,
-    Pairs,
     Palette,
     PathName,
     Sha256,
     Split,
     SplitFile,
+    SplitPart,
     Strict,
     VariableName,
 )
@@ -77,6 +77,9 @@ class Tolerance(Strict):
     )
 
 
+ROUNDING = 1e-6  # in the sum of fractions
+
+
 class DatasetSettings(Strict):
     """The source of paired images and how to read them."""
 
@@ -86,6 +89,15 @@ class DatasetSettings(Strict):
         "name; one without a .tar or .zip file name is a folder with {dataset}.tar.gz; null: the top-level mirrors",
     )
     folder: PathName | None = Field(None, description="a folder on disk with train/ and val/, instead of an archive")
+    folder_a: PathName | None = Field(
+        None, description="a folder of images A, instead of an archive; their partners in folder_b have the same names"
+    )
+    folder_b: PathName | None = Field(None, description="the folder of images B")
+    pairs: PathName | None = Field(
+        None,
+        description="a CSV file with the columns a, b (paths of images, relative to the file) and split, instead of "
+        "an archive",
+    )
     parquet: PathName | None = Field(
         None,
         description="a parquet file, or a folder of them, with the columns imageA and imageB, instead of an archive; "
@@ -107,9 +119,10 @@ class DatasetSettings(Strict):
         description="the environment variable with a token for the mirrors, sent as `Authorization: Bearer` over "
         "https only; the token is never printed or stored",
     )
-    splits: dict[Split, Pairs | None] = Field(
+    splits: dict[Split, SplitPart] = Field(
         {"train": None, "val": None},
-        description="the splits and the number of pairs in each; null: at least one",
+        description="the splits and the number of pairs in each; null: at least one; for folder_a and folder_b also "
+        "fractions that add up to 1, or a list of names (a path) for each; for pairs also fractions",
     )
     tolerate: Tolerance = Field(
         Tolerance(),
@@ -126,12 +139,41 @@ class DatasetSettings(Strict):
     jitter: bool = Field(True, description="in training, resize to load_size and take a random crop of train_pic_size")
     flip: bool = Field(True, description="in training, flip pairs horizontally with probability 0.5")
 
+    @property
+    def split_kind(self) -> Literal["folders", "fractions", "lists"]:
+        """How pairs are assigned to splits: by folders (or the column of a list), by fractions, or by lists."""
+        if any(isinstance(part, str) for part in self.splits.values()):
+            return "lists"
+        return "fractions" if any(isinstance(part, float) for part in self.splits.values()) else "folders"
+
+    @property
+    def counts(self) -> dict[Split, int | None]:
+        """The declared number of pairs of each split."""
+        return {split: part if isinstance(part, int) else None for split, part in self.splits.items()}
+
+    @property
+    def lists(self) -> list[str]:
+        """The files that list pairs or names."""
+        names = [part for part in self.splits.values() if isinstance(part, str)]
+        return [self.pairs, *names] if self.pairs else names
+
+    @property
+    def separate(self) -> bool:
+        """Whether A and B lie in separate files."""
+        return self.folder_a is not None or self.pairs is not None
+
     @model_validator(mode="after")
     def _one_source(self) -> "DatasetSettings":
-        if sum([self.mirrors is not None, self.folder is not None, self.parquet is not None, self.drawn]) > 1:
-            raise ValueError("mirrors, folder, parquet and drawn are mutually exclusive: keep one")
-        if self.drawn and self.split_file:
-            raise ValueError("split_file does not apply to drawn: remove it")
+        folders = self.folder_a is not None or self.folder_b is not None
+        given = [self.mirrors, self.folder, self.parquet, self.folder_a or self.folder_b, self.pairs]
+        if sum(each is not None for each in given) + self.drawn > 1:
+            raise ValueError(
+                "mirrors, folder, parquet, folder_a with folder_b, pairs and drawn are mutually exclusive: keep one"
+            )
+        if folders and None in (self.folder_a, self.folder_b):
+            raise ValueError("folder_a and folder_b belong together: add the other")
+        if self.split_file and (self.drawn or self.separate):
+            raise ValueError("split_file applies to an archive, a folder or parquet files: remove it")
         if "train" not in self.splits or "val" not in self.splits:
             raise ValueError("splits needs both train and val")
         if self.drawn and (self.splits.keys() != {"train", "val"} or None in self.splits.values()):
@@ -139,9 +181,22 @@ class DatasetSettings(Strict):
         archive_ending(self.mirrors or [])
         if self.token_env and not self.mirrors:
             raise ValueError("token_env needs mirrors of this dataset, which the token is sent to")
-        if self.on_disk is not None and self.sha256 is not None:
+        if (self.on_disk is not None or self.separate) and self.sha256 is not None:
             raise ValueError("sha256 applies to an archive, not to a folder: remove it")
+        self._check_parts()
         return self
+
+    def _check_parts(self) -> None:
+        if self.split_kind == "folders":
+            return
+        if not self.separate:
+            raise ValueError("splits: fractions and lists need folder_a and folder_b, or pairs")
+        if self.split_kind == "lists" and self.pairs:
+            raise ValueError("splits: lists of names need folder_a and folder_b; pairs has a column split instead")
+        if len({type(part) for part in self.splits.values()}) > 1:
+            raise ValueError("splits: must all be numbers of pairs (or null), all fractions, or all lists")
+        if self.split_kind == "fractions" and abs(sum(map(float, self.splits.values())) - 1) > ROUNDING:  # type: ignore[arg-type]
+            raise ValueError("splits: the fractions must add up to 1")
 
     @property
     def on_disk(self) -> str | None:

@@ -16,8 +16,8 @@ INITIAL_KEYS = ("init_ckpt", "init_d_ckpt")
 def check_paths(config: Config) -> None:
     """Check that the files and folders in the configuration exist; Snakemake does not once results exist.
 
-    These are each dataset's folder, with a readable folder for each split, the folders of inputs, and each run's
-    ckpt, except those in results/, which the workflow creates.
+    These are each dataset's folders, with a readable folder for each split, its lists, the folders of inputs, and each
+    run's ckpt, except those in results/, which the workflow creates.
 
     Raises:
         InputError: with one line per problem.
@@ -52,22 +52,31 @@ def _inputs(config: Config) -> Iterator[str]:
 
 def _folders(config: Config) -> Iterator[str]:
     for name, dataset in config.datasets.items():
-        if dataset.folder is None:
-            continue
-        key = f"config: datasets.{name}.folder: {dataset.folder}"
-        if not Path(dataset.folder).is_dir():
-            yield f"{key}: no such folder; correct the path"
-            continue
-        if dataset.split_file:
+        for path in dataset.lists:
+            if not Path(path).is_file():
+                yield f"config: datasets.{name}: {path}: no such file; correct the path"
+        for which in ("folder", "folder_a", "folder_b"):
+            folder = getattr(dataset, which)
+            if folder is not None:
+                in_folders = dataset.split_kind == "folders" and not dataset.split_file
+                splits = list(map(str, dataset.splits)) if in_folders else []
+                yield from _folder(f"config: datasets.{name}.{which}: {folder}", folder, splits)
+        if dataset.folder and dataset.split_file and Path(dataset.folder).is_dir():
+            key = f"config: datasets.{name}.folder: {dataset.folder}"
             if not Path(dataset.folder, dataset.split_file).is_file():
                 yield f"{key}: has no file {dataset.split_file}, which is the dataset's split_file; correct the path"
-            continue
-        for split in dataset.splits:
-            images = Path(dataset.folder, split)
-            if not images.is_dir():
-                yield f"{key}: has no folder {split}/, which is one of the dataset's splits; add it"
-            elif not os.access(images, os.R_OK | os.X_OK):
-                yield f"{key}: {split}/ cannot be read; change its permissions"
+
+
+def _folder(key: str, folder: str, splits: list[str]) -> Iterator[str]:
+    if not Path(folder).is_dir():
+        yield f"{key}: no such folder; correct the path"
+        return
+    for split in splits:
+        images = Path(folder, split)
+        if not images.is_dir():
+            yield f"{key}: has no folder {split}/, which is one of the dataset's splits; add it"
+        elif not os.access(images, os.R_OK | os.X_OK):
+            yield f"{key}: {split}/ cannot be read; change its permissions"
 
 
 def _parquets(config: Config) -> Iterator[str]:

@@ -21,6 +21,7 @@ from pix2pix.config.values import (
     Seed,
     Sha256,
     Size,
+    SizeOrNative,
     Split,
     Strict,
     height_and_width,
@@ -144,7 +145,16 @@ class TrainSettings(GeneratorSettings):
 class PredictSettings(GeneratorSettings):
     """Settings that affect the predictions of a trained generator."""
 
-    val_pic_size: Size = Field(256, description="size of predictions, in pixels: one number, or [height, width]")
+    val_pic_size: SizeOrNative = Field(
+        256,
+        description="size of predictions, in pixels: one number, or [height, width]; native: the size of each image "
+        "itself, padded for the generator by reflection",
+    )
+    tile_size: Positive = Field(
+        1024,
+        description="with val_pic_size: native, larger images are predicted in overlapping tiles of this height and "
+        "width, in pixels",
+    )
     keep_aspect: bool = Field(True, description=KEEP_ASPECT)
     predict_split: Split = Field("val", description="the split to predict")
     direction: Direction = Field("AtoB", description="the input half: left for AtoB, right for BtoA")
@@ -153,9 +163,17 @@ class PredictSettings(GeneratorSettings):
 
     @model_validator(mode="after")
     def _fits(self) -> "PredictSettings":
-        _check_size("val_pic_size", self.val_pic_size, self.g_layers)
-        _check_measurable("val_pic_size", self.val_pic_size)
+        if isinstance(self.val_pic_size, str):
+            _check_size("tile_size", self.tile_size, self.g_layers)
+        else:
+            _check_size("val_pic_size", self.val_pic_size, self.g_layers)
+            _check_measurable("val_pic_size", self.val_pic_size)
         return self
+
+    @property
+    def pass_size(self) -> tuple[int, int]:
+        """Height and width that the generator processes at once; images of their own size may need less."""
+        return height_and_width(self.tile_size if isinstance(self.val_pic_size, str) else self.val_pic_size)
 
 
 class WhereSettings(Strict):

@@ -20,6 +20,7 @@ KEEP_ASPECT = (
     "resizing keeps the aspect ratio: in training, a part of the image is used, and predictions fit into val_pic_size; "
     "false: images are squashed or stretched, as in the reference"
 )
+NATIVE = "native"  # val_pic_size: the size of each image itself
 # in a split; the largest published split has 138,567, and a file of records has at most 20,000
 MOST_PAIRS = 10_000_000
 
@@ -53,6 +54,20 @@ def _a_checkpoint(value: object) -> object:
     return value
 
 
+def _a_part(value: object) -> object:
+    """The size of a split: a number of pairs, a fraction, or the path of a list; None: any number."""
+    if isinstance(value, str):
+        return _a_path(value)
+    if (isinstance(value, int) and 1 <= value <= MOST_PAIRS) or (isinstance(value, float) and 0 < value < 1):
+        return value
+    if value is not None:
+        raise ValueError(
+            f"{value!r} is not allowed: must be a number of pairs (1 to {MOST_PAIRS}), a fraction between 0 and 1, "
+            "the path of a list of names, or null"
+        )
+    return None
+
+
 def _unique(values: list) -> list:
     for value in values:
         if values.count(value) > 1:
@@ -68,6 +83,14 @@ def _grey_or_rgb(channels: int) -> int:
 
 def _a_size(value: object) -> object:
     """One number for a square, else (height, width): both ways to write a square are the same setting."""
+    return _checked_size(value, "")
+
+
+def _a_size_or_native(value: object) -> object:
+    return value if value == NATIVE else _checked_size(value, f" or {NATIVE}")
+
+
+def _checked_size(value: object, other: str) -> object:
     given = value
     if isinstance(given, str):
         # a flag; in config.yaml the same text is already a number or a list
@@ -75,7 +98,7 @@ def _a_size(value: object) -> object:
             given = json.loads(given)
     sides = list(given) if isinstance(given, list | tuple) else [given, given]
     if len(sides) != 2 or not all(isinstance(side, int) and side >= 1 for side in sides):
-        raise ValueError(f"must be a number of pixels from 1, or [height, width], not {value!r}")
+        raise ValueError(f"must be a number of pixels from 1, or [height, width]{other}, not {value!r}")
     return sides[0] if sides[0] == sides[1] else tuple(sides)
 
 
@@ -106,6 +129,8 @@ Seeds = Annotated[list[Seed], AfterValidator(_unique)]
 Positive = Annotated[int, Field(ge=1)]
 Pairs = Annotated[int, Field(ge=1, le=MOST_PAIRS)]
 Size = Annotated[Positive | tuple[Positive, Positive], BeforeValidator(_a_size)]
+SizeOrNative = Annotated[Positive | tuple[Positive, Positive] | Literal["native"], BeforeValidator(_a_size_or_native)]
+SplitPart = Annotated[Pairs | Annotated[float, Field(gt=0, lt=1)] | str | None, BeforeValidator(_a_part)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Channels = Annotated[int, AfterValidator(_grey_or_rgb)]
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -18,6 +19,7 @@ from pix2pix.system.errors import InputError
 DECODING_THREADS = 2
 BATCHES_AHEAD = 8
 PAIRS_AHEAD = 8
+LARGE_AHEAD = 1  # of pairs that are not resized, which may be large
 VISIBLY_SQUASHED = 1.02  # ratio of aspect ratios
 
 
@@ -185,14 +187,15 @@ def batches(
 
 def whole_pairs(
     files: list[Path],
-    size: int | tuple[int, int],
+    size: int | tuple[int, int] | Literal["native"],
     direction: Direction,
     labels: bool = False,
     keep_aspect: bool = False,
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Yield name, input and target, each (height, width, 3) uint8, of every record, in file order.
 
-    Both are resized to `size`, or, with `keep_aspect`, to fit into it. `labels`: whether targets are label maps.
+    Both are resized to `size`, or, with `keep_aspect`, to fit into it; if it is native they are not resized.
+    `labels`: whether targets are label maps.
     Threads decode the next pairs in advance.
 
     Raises:
@@ -200,10 +203,13 @@ def whole_pairs(
     """
     count(files)
     resized = fit if keep_aspect else resize
+    ahead = PAIRS_AHEAD if size != "native" else LARGE_AHEAD
 
     def prepare(numbered: tuple[int, tuple[str, bytes]]) -> tuple[str, np.ndarray, np.ndarray]:
         number, record = numbered
         x, y = _decode_of(files, number, record, direction)
-        return record[0], np.asarray(resized(x, size)), np.asarray(resized(y, size, labels))
+        if size != "native":
+            x, y = resized(x, size), resized(y, size, labels)
+        return record[0], np.asarray(x), np.asarray(y)
 
-    yield from map_ahead(prepare, enumerate(iterate(files)), DECODING_THREADS, PAIRS_AHEAD)
+    yield from map_ahead(prepare, enumerate(iterate(files)), DECODING_THREADS, ahead)

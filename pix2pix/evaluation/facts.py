@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from pix2pix.config.values import Direction, Palette, Positive, Size, Split, height_and_width, size_text
+from pix2pix.config.values import Direction, Palette, Positive, SizeOrNative, Split, height_and_width, size_text
 from pix2pix.data.left_out import LeftOut
 from pix2pix.system.json_file import read_json
 
@@ -26,7 +26,7 @@ class Facts(BaseModel):
     generator_mode: str
     resize: str
     direction: Direction
-    val_pic_size: Size
+    val_pic_size: SizeOrNative
     keep_aspect: bool = False
     predict_split: Split
     seed: int
@@ -76,13 +76,15 @@ class MeasuredRun(Report):
     @property
     def shown_size(self) -> str:
         """The size of the predictions, for a page."""
+        if isinstance(self.val_pic_size, str):
+            return "their own size"
         height, width = height_and_width(self.val_pic_size)
         return f"{width}x{height} pixels"
 
     @property
     def is_small(self) -> bool:
         """Whether pages enlarge the images."""
-        return height_and_width(self.val_pic_size)[1] < 128
+        return not isinstance(self.val_pic_size, str) and height_and_width(self.val_pic_size)[1] < 128
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

@@ -3,12 +3,15 @@
 import importlib.util
 from pathlib import Path
 
+from PIL import Image
+
 from pix2pix.system.checksum import verify
 from pix2pix.system.errors import InputError
 
 INCEPTION = "inception-v3-compat"
 FEATURES = 2048
 KID_SUBSET = 1000
+BATCH = 64
 EXPLAINED = {
     "fid": "Frechet inception distance (Heusel et al. 2017): distance between the Gaussians fitted to 2048 Inception "
     "features of predictions and targets, computed with torch-fidelity (TensorFlow's network and resizing to 299 "
@@ -54,6 +57,11 @@ def _distances(folder: Path, n: int, weights: Path, network: str) -> dict[str, d
     # an optional extra that takes seconds to import
     from torch_fidelity import calculate_metrics  # noqa: PLC0415
 
+    # images of several sizes cannot form a batch
+    sizes = set()
+    for file in (folder / "target").glob("*.png"):
+        with Image.open(file) as image:
+            sizes.add(image.size)
     draws = 100 if n > KID_SUBSET else 1
     scores = calculate_metrics(
         input1=str(folder / "prediction"),
@@ -64,6 +72,7 @@ def _distances(folder: Path, n: int, weights: Path, network: str) -> dict[str, d
         feature_extractor_weights_path=str(weights),
         kid_subsets=draws,
         kid_subset_size=min(n, KID_SUBSET),
+        batch_size=1 if len(sizes) > 1 else BATCH,
         cuda=False,
         cache=False,
         verbose=False,

@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.config.settings import PredictSettings
-from pix2pix.config.values import height_and_width
+from pix2pix.config.values import NATIVE
 from pix2pix.data.ahead import map_ahead
 from pix2pix.data.loader import to_array, to_pixels, whole_pairs
 from pix2pix.data.records import count
 from pix2pix.evaluation.facts import FACTS, KINDS
-from pix2pix.evaluation.tiles import cropped, padded, translate_padded
+from pix2pix.evaluation.tiles import cropped, padded, translate_padded, translate_whole
 from pix2pix.model.checkpoint import load_network
 from pix2pix.model.layers import tuned_for_cpu
 from pix2pix.model.networks import Generator, compile_forward
@@ -25,11 +25,13 @@ from pix2pix.system.json_file import write_json
 from pix2pix.system.progress import Progress
 
 SQUASHED = "each half to {0} pixels, {1} (Pillow), regardless of its aspect ratio; not resized if it has that size"
+NOT_RESIZED = "not resized; padded by reflection for the generator, in tiles of {0}x{0} pixels if larger"
 FITTED = "each half to fit into {0} pixels, {1} (Pillow), its aspect ratio kept; padded by reflection for the generator"
 IMAGES_AT_ONCE = 4
 LARGEST_TOGETHER = 256  # pixels
 WRITING_THREADS = 2
-IMAGES_WAITING = 16  # to be written
+IMAGES_WAITING = 16  # to be written;
+LARGE_WAITING = 1  # so many if they have their own size, since they may be large
 # name, input, prediction and target
 Row = tuple[str, np.ndarray, np.ndarray, np.ndarray]
 
@@ -47,9 +49,10 @@ class Translator:
 
     def __init__(self, settings: PredictSettings, ckpt: Path):
         self.settings = settings
-        together = tuned_for_cpu() and max(height_and_width(settings.val_pic_size)) <= LARGEST_TOGETHER
+        native = settings.val_pic_size == NATIVE
+        together = tuned_for_cpu() and not native and max(settings.pass_size) <= LARGEST_TOGETHER
         self.images = IMAGES_AT_ONCE if together else 1
-        self.generator = Generator(settings, settings.val_pic_size, self.images, separate=together)
+        self.generator = Generator(settings, settings.pass_size, self.images, separate=together)
         load_network(self.generator, ckpt)
         self.forward = compile_forward(self.generator)
 
@@ -65,7 +68,7 @@ class Translator:
     def _together(self, inputs: Sequence[np.ndarray], first: int) -> list[np.ndarray]:
         settings = self.settings
         self.generator.sample_dropouts([(settings.seed, first + place) for place in range(self.images)])
-        height, width = height_and_width(settings.val_pic_size)
+        height, width = settings.pass_size
         # unused places stay empty, so that there is one shape and the graph is compiled once
         batch = np.zeros((self.images, settings.g_in_planes, height, width), np.float32)
         for place, image in enumerate(inputs):
@@ -75,9 +78,16 @@ class Translator:
         return [to_pixels(cropped(output, *image.shape[:2])) for output, image in pairs]
 
     def _alone(self, image: np.ndarray, number: int) -> np.ndarray:
-        self.generator.sample_dropout(self.settings.seed, number)
-        size = height_and_width(self.settings.val_pic_size)
-        return to_pixels(translate_padded(self.forward, image, self.settings.g_in_planes, *size))
+        settings = self.settings
+
+        def sample_dropout(tile: int) -> None:
+            self.generator.sample_dropout(settings.seed, number, *([tile] if tile else []))
+
+        if settings.val_pic_size == NATIVE:
+            how = settings.g_in_planes, settings.g_layers, settings.tile_size
+            return to_pixels(translate_whole(self.forward, image, *how, sample_dropout))
+        sample_dropout(0)
+        return to_pixels(translate_padded(self.forward, image, settings.g_in_planes, *settings.pass_size))
 
 
 def generate(translate: Translator, files: list[Path]) -> Iterator[Row]:
@@ -106,20 +116,23 @@ def write_predictions(
     """
     for kind in KINDS:
         (folder / kind).mkdir(parents=True)
-    saved = save_all(generate(Translator(settings, ckpt), files), folder)
+    waiting = LARGE_WAITING if settings.val_pic_size == NATIVE else IMAGES_WAITING
+    saved = save_all(generate(Translator(settings, ckpt), files), folder, waiting)
     with Progress(saved, total=count(files), desc=f"predicting {run}", unit="image") as bar:
         yield from bar
     facts = {"checkpoint": ckpt.name, "checkpoint_sha256": sha256_of(ckpt), "generator_mode": mode_of(settings)}
     how = "targets by nearest neighbour, inputs bicubic" if settings.target_palette else "bicubic"
-    height, width = height_and_width(settings.val_pic_size)
+    height, width = settings.pass_size
     resize = (FITTED if settings.keep_aspect else SQUASHED).format(f"{width}x{height}", how)
+    if settings.val_pic_size == NATIVE:
+        resize = NOT_RESIZED.format(settings.tile_size)
     facts |= {"resize": resize} | settings.model_dump()
     write_json(facts, folder / FACTS)
 
 
-def save_all(rows: Iterable[Row], folder: Path) -> Iterator[Row]:
+def save_all(rows: Iterable[Row], folder: Path, waiting: int = IMAGES_WAITING) -> Iterator[Row]:
     """Save the images of rows as PNGs in folders named after KINDS, in threads; yield the rows that are saved."""
-    yield from map_ahead(partial(save_images, folder), rows, WRITING_THREADS, IMAGES_WAITING)
+    yield from map_ahead(partial(save_images, folder), rows, WRITING_THREADS, waiting)
 
 
 def save_images(folder: Path, row: Row) -> Row:

@@ -144,7 +144,9 @@ class Dropout(nn.Cell):
         self.kept = ms.Parameter(ms.Tensor(np.ones(shape, np.float32)), name="kept", requires_grad=False)
 
     def construct(self, x):
-        return x * self.kept[: x.shape[0]]
+        if x.shape[2:] == self.kept.shape[2:]:
+            return x * self.kept[: x.shape[0]]
+        return x * ops.slice(self.kept, (0, 0, 0, 0), x.shape)
 
     def draw(self, randoms: Sequence[np.random.Generator]) -> None:
         """Draw a new mask: each value is dropped with probability 0.5, and kept values are doubled.

@@ -7,7 +7,7 @@ from itertools import pairwise
 import psutil
 
 from pix2pix.config.settings import GeneratorSettings, PredictSettings, TrainSettings
-from pix2pix.config.values import height_and_width
+from pix2pix.config.values import NATIVE, height_and_width
 from pix2pix.system.errors import InputError
 
 FLOAT = 4  # bytes
@@ -30,10 +30,11 @@ def training_memory(settings: TrainSettings, on_cpu: bool) -> dict[str, int]:
 
 def prediction_memory(settings: PredictSettings, on_cpu: bool) -> dict[str, int]:
     """Minimum bytes that a prediction needs, by the setting to lower; on other devices than the CPU only for images."""
-    needed = {"val_pic_size": PILLOW * math.prod(height_and_width(settings.val_pic_size))}
+    key = "tile_size" if settings.val_pic_size == NATIVE else "val_pic_size"
+    needed = {key: PILLOW * math.prod(settings.pass_size)}
     if on_cpu:
         needed["g_ngf"] = FLOAT * generator_weights(settings)
-        needed["g_ngf or val_pic_size"] = FLOAT * max(_generator_outputs(settings, settings.val_pic_size))
+        needed[f"g_ngf or {key}"] = FLOAT * max(_generator_outputs(settings, settings.pass_size))
     return needed
 
 

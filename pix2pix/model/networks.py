@@ -68,7 +68,7 @@ class UnetBlock(nn.Cell):
 class Generator(nn.Cell):
     """U-Net with g_layers levels: (N, g_in_planes, H, W) to (N, g_out_planes, H, W), both float32 in [-1, 1].
 
-    H and W are multiples of 2^g_layers. With dropout, N is at most `batch`, H and W are those of `size`, and
+    H and W are multiples of 2^g_layers. With dropout, N, H and W are at most `batch` and `size`, and
     `sample_dropout` must be called before each forward pass.
     Images are normalised together, or, with `separate`, each with its own statistics.
     """

@@ -34,7 +34,7 @@ def write_gallery(
     Args:
         path: the page: in `folder`, or in the folder that contains it.
         folder: contains input/{name}.png, prediction/{name}.png and target/{name}.png, and optionally grid.png,
-            to which the page links.
+            to which the page links. All images are shown in frames with the aspect ratio of the first.
         title: the heading, for example the name of the run.
         facts: further facts by name: settings, checkpoint, date.
         names: the names of the images without .png, at least one.

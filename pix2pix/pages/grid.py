@@ -14,7 +14,7 @@ Row = tuple[str, np.ndarray, np.ndarray, np.ndarray]
 PAPER, INK = (115, 122, 132, 0), (115, 122, 132, 255)
 MARGIN, GAP, HEADING = 20, 8, 30
 NAME_WIDTH = 140
-SMALLEST = 128
+SMALLEST, LARGEST = 128, 1024
 
 
 def spread(count: int, limit: int) -> list[int]:
@@ -31,41 +31,50 @@ def write_grid(
     """Write a labelled PNG that shows each row's name and three images.
 
     Args:
-        rows: at least one (name, input, prediction, target); all images are uint8 of the same shape
+        rows: at least one (name, input, prediction, target); the images of a row are uint8 of the same shape
             (height, width, 3).
         path: the PNG to write, atomically.
         titles: the headings of the three columns.
         limit: the maximum number of rows to show; if there are more, an evenly spread selection.
 
-    Images are shown at a scale of 1:1. Those narrower than 128 pixels are enlarged by an integer factor, so
-    that each pixel becomes a square.
+    Images are shown at a scale of 1:1. If the first is narrower than 128 pixels, all are enlarged by an integer
+    factor, so that each pixel becomes a square. Images of more than 1024 pixels per side are reduced.
 
     Raises:
         OSError: the file cannot be written.
     """
     shown = [rows[i] for i in spread(len(rows), limit)]
-    height, width = shown[0][1].shape[:2]
-    factor = -(-SMALLEST // width) if width < SMALLEST else 1
-    height, width = height * factor, width * factor
+    first = shown[0][1].shape[1]
+    factor = -(-SMALLEST // first) if first < SMALLEST else 1
+    trios = [[_scaled(image, factor) for image in images] for _, *images in shown]
+    heights, width = [images[0].height for images in trios], max(images[0].width for images in trios)
     small, large = ImageFont.load_default(13), ImageFont.load_default(16)
     names = [shorten(name, small) for name, *_ in shown]
     left = MARGIN + max(round(small.getlength(name)) for name in names) + GAP + 4
     grid = Image.new(
         "RGBA",
-        (left + 3 * width + 2 * GAP + MARGIN, MARGIN + HEADING + len(shown) * (height + GAP) - GAP + MARGIN),
+        (left + 3 * width + 2 * GAP + MARGIN, MARGIN + HEADING + sum(heights) + (len(shown) - 1) * GAP + MARGIN),
         PAPER,
     )
     draw = ImageDraw.Draw(grid)
     columns = [left + i * (width + GAP) for i in range(3)]
     for x, title in zip(columns, titles, strict=True):
         draw.text((x + width / 2, MARGIN + HEADING / 2 - 4), title, fill=INK, font=large, anchor="mm")
-    for i, (name, (_, *images)) in enumerate(zip(names, shown, strict=True)):
-        y = MARGIN + HEADING + i * (height + GAP)
+    y = MARGIN + HEADING
+    for name, images, height in zip(names, trios, heights, strict=True):
         draw.text((left - GAP - 4, y + height / 2), name, fill=INK, font=small, anchor="rm")
         for x, image in zip(columns, images, strict=True):
-            grid.paste(Image.fromarray(image.repeat(factor, axis=0).repeat(factor, axis=1)), (x, y))
+            grid.paste(image, (x + (width - image.width) // 2, y))
+        y += height + GAP
     with replacing(path) as scratch:
         grid.save(scratch, "PNG")
+
+
+def _scaled(image: np.ndarray, factor: int) -> Image.Image:
+    """Enlarge by a factor; reduce what is then larger than LARGEST."""
+    enlarged = Image.fromarray(image.repeat(factor, axis=0).repeat(factor, axis=1))
+    enlarged.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
+    return enlarged
 
 
 def shorten(name: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:

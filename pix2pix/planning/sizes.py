@@ -43,7 +43,7 @@ def data_bytes(name: str, dataset: DatasetSettings, archive: Path) -> dict[str, 
         images = UNPACKED * packed
     else:
         return {"archive": None, "images": None, "records": None}
-    counts = [count or 0 for count in dataset.splits.values()]
+    counts = [count or 0 for count in dataset.counts.values()]
     # a split takes its share of the images; without counts, all of them are taken for one split
     shares = [(count / (sum(counts) or 1), ceil(count / MOST_PAIRS)) for count in counts] if all(counts) else [(1, 1)]
     records = sum(files * HEAD + max(files, ceil(share * images / PAGE)) * PAGE for share, files in shares)
@@ -55,7 +55,7 @@ def largest_data(dataset: DatasetSettings, keep: KeepSettings) -> tuple[float, f
 
     That is while records are written; without pairs, the images are in one file per split meanwhile.
     """
-    counts = [count or 0 for count in dataset.splits.values()]
+    counts = [count or 0 for count in dataset.counts.values()]
     more = sum(max(1, ceil(count / MOST_PAIRS)) for count in counts) * (HEAD + PAGE)
     return keep.archive + 2 * UNPACKED, more + HALF_A_BLOCK * sum(counts) * keep.pairs
 
@@ -70,9 +70,9 @@ def training_bytes(settings: TrainSettings, save_epoch_freq: int) -> int:
 
 def pairs_in(dataset: DatasetSettings, split: Split) -> int | None:
     """Number of pairs in a split: as declared, else the files in its folder; None if unknown."""
-    if dataset.splits[split] is None and dataset.folder and Path(dataset.folder, split).is_dir():
+    if dataset.counts[split] is None and dataset.folder and Path(dataset.folder, split).is_dir():
         return len(_files_in(Path(dataset.folder), [split]))
-    return dataset.splits[split]
+    return dataset.counts[split]
 
 
 def _files_in(folder: Path, splits: Iterable[str]) -> list[int]:

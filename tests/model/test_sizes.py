@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import mindspore as ms
 import numpy as np
 import pytest
 from conftest import script
@@ -12,6 +13,8 @@ from PIL import Image
 from pix2pix.config.settings import TrainSettings
 from pix2pix.data.loader import batches, sample_epoch, to_pixels, whole_pairs
 from pix2pix.data.records import split_files, write_records
+from pix2pix.evaluation.tiles import translate_whole
+from pix2pix.model.networks import Generator, compile_forward
 
 NETWORK = ("--g_layers", 3, "--g_ngf", 4)
 TRAIN = (*NETWORK, "--epoch_num", 1, "--n_epochs", 1, "--d_ndf", 4, "--d_layers", 1)
@@ -150,3 +153,56 @@ def test_image_too_thin_to_be_compared_is_named(tmp_path):
     )
     assert done.returncode == 1
     assert "error: 0: is compared at 32x4 pixels, less than the SSIM window (11 pixels)" in done.stdout
+
+
+def test_images_are_predicted_at_their_own_size(ckpt, tmp_path):
+    record = write_pairs(tmp_path / "own", [(50, 70), (64, 128), (200, 40), (66, 66)])
+    flags = ("--val_pic_size", "native", "--tile_size", 128)
+    sizes = predict(record, ckpt, tmp_path, *flags)
+    assert sizes == {"0": (70, 50), "1": (128, 64), "2": (40, 200), "3": (66, 66)}
+    # the one that needs no padding is the same as at its size
+    alone = write_pairs(tmp_path / "one", [(64, 128)])
+    predict(alone, ckpt, tmp_path / "fixed", "--val_pic_size", "[64,128]")
+    images = [tmp_path / "predict/prediction/1.png", tmp_path / "fixed/predict/prediction/0.png"]
+    assert images[0].read_bytes() == images[1].read_bytes()
+    with Image.open(tmp_path / "predict/target/2.png") as target:
+        assert np.array_equal(np.asarray(target), np.asarray(ramps(200, 40)))
+    report = json.loads((tmp_path / "metrics.json").read_text())
+    assert (report["val_pic_size"], report["n"]) == ("native", 4)
+
+
+def blur(x: ms.Tensor) -> ms.Tensor:
+    """A local function in place of a generator: the mean over 3 x 3 pixels."""
+    padded = np.pad(x.asnumpy(), ((0, 0), (0, 0), (1, 1), (1, 1)), "edge")
+    return ms.Tensor(np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (2, 3)).mean((-1, -2)))
+
+
+@pytest.mark.parametrize("shape", [(130, 130), (300, 64), (500, 333), (129, 700), (40, 50), (2, 131)])
+def test_tiles_are_blended_without_seams(shape):
+    image = np.asarray(ramps(*shape))
+    seen = []
+
+    def forward(x: ms.Tensor) -> ms.Tensor:
+        seen.append(x.shape[2:])
+        return blur(x)
+
+    output = translate_whole(forward, image, 3, 3, 128)
+    assert output.shape == (3, *shape)
+    assert max(max(size) for size in seen) <= 128
+    assert all(side % 64 == 0 for size in seen for side in size)
+    whole = blur(ms.Tensor(image.transpose(2, 0, 1)[np.newaxis] / np.float32(127.5) - 1)).asnumpy()[0]
+    # at the edges of the image there is padding, and at those of a tile its neighbour has most of the weight
+    inside = np.abs(output - whole)[:, 2:-2, 2:-2]
+    assert inside.size == 0 or inside.max() < 1e-3 * 2
+
+
+def test_dropout_works_at_every_size(tmp_path):
+    generator = Generator(settings(dropout=True, g_ngf=4, g_layers=6, train_pic_size=64, load_size=64), 192)
+    forward = compile_forward(generator)
+    image = np.asarray(ramps(100, 300))
+    outputs = [
+        translate_whole(forward, image, 3, 6, 192, lambda tile, seed=seed: generator.sample_dropout(seed, tile))
+        for seed in (0, 0, 1)
+    ]
+    assert np.array_equal(outputs[0], outputs[1])
+    assert np.abs(outputs[0] - outputs[2]).max() > 0

@@ -14,6 +14,8 @@ from pix2pix.config.runs import BENCHMARKS, read_config
 from pix2pix.config.settings import TrainSettings
 from pix2pix.system.errors import InputError
 
+BOTH = {"folder_a": "a", "folder_b": "b"}
+
 
 @pytest.fixture
 def shipped() -> dict:
@@ -145,7 +147,9 @@ def test_learning_rate_read_as_text_by_yaml_is_a_number(shipped):
         ({"defaults": {"dlayers": 3}}, "config: defaults.dlayers: unknown key; did you mean 'd_layers'?"),
         ({"batch_size": 0}, "config: batch_size: 0 is not allowed: input should be greater than or equal to 1"),
         ({"lr": "fast"}, "config: lr: 'fast' is not allowed: input should be a valid number"),
-        ({"val_pic_size": [256]}, "val_pic_size: must be a number of pixels from 1, or [height, width], not [256]"),
+        ({"val_pic_size": [256]}, "val_pic_size: must be a number of pixels from 1, or [height, width] or native, not"),
+        ({"train_pic_size": "native"}, "train_pic_size: must be a number of pixels from 1, or [height, width], not"),
+        ({"val_pic_size": "native", "tile_size": 100}, "tile_size (100) is not a multiple of 2^g_layers"),
         ({"load_size": [286, 0]}, "load_size: must be a number of pixels from 1, or [height, width], not [286, 0]"),
         ({"train_pic_size": "wide"}, "train_pic_size: must be a number of pixels from 1, or [height, width]"),
         ({"defaults": {"val_pic_size": [256, 300]}}, "val_pic_size ([256,300]) is not a multiple of 2^g_layers (256)"),
@@ -164,8 +168,16 @@ def test_learning_rate_read_as_text_by_yaml_is_a_number(shipped):
         ({"runs": {"maps": {"predict_split": "test"}}}, "has no split 'test'; it has train, val"),
         (
             {"datasets": {"x": {"folder": "a", "mirrors": ["file://b"]}}},
-            "datasets.x: mirrors, folder, parquet and drawn are mutually exclusive",
+            "datasets.x: mirrors, folder, parquet, folder_a with folder_b, pairs and drawn are mutually exclusive",
         ),
+        ({"datasets": {"x": {"folder_a": "a"}}}, "datasets.x: folder_a and folder_b belong together: add the other"),
+        ({"datasets": {"x": {"splits": {"train": 0.8, "val": 0.2}}}}, "fractions and lists need folder_a and folder_b"),
+        ({"datasets": {"x": BOTH | {"splits": {"train": 0.8, "val": 0.1}}}}, "splits: the fractions must add up to"),
+        (
+            {"datasets": {"x": BOTH | {"splits": {"train": 0.8, "val": None}}}},
+            "splits: must all be numbers of pairs",
+        ),
+        ({"datasets": {"x": BOTH | {"splits": {"train": 0, "val": 1}}}}, "config: datasets.x.splits.train: 0 is not"),
         ({"runs": {"my-run": {"dataset": "maps"}}}, "config: runs.my-run: 'my-run' is not allowed"),
         ({"all": []}, "config: all: [] is not allowed"),
         ({"all": ["maps", "maps"]}, "config: all: 'maps' is listed more than once: keep one"),

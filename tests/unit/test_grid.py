@@ -51,6 +51,23 @@ def test_small_images_are_enlarged_by_whole_pixels(tmp_path):
     assert find(read(tmp_path / "grid.png"), enlarged)
 
 
+def test_rows_may_have_images_of_different_sizes(tmp_path):
+    sizes = [(128, 160), (200, 130), (150, 300)]
+    rows = [(str(r), *(noise(10 * r + c, *size) for c in range(3))) for r, size in enumerate(sizes)]
+    write_grid(rows, tmp_path / "grid.png")
+    grid = read(tmp_path / "grid.png")
+    places = [[find(grid, image) for image in images] for _, *images in rows]
+    assert all(None not in row for row in places)
+    assert [row[0][0] - places[0][0][0] for row in places] == [0, 128 + 8, 128 + 8 + 200 + 8]
+    # images are in the middle of their column
+    assert [places[2][c][1] - places[0][c][1] for c in range(3)] == [-70] * 3
+
+
+def test_large_images_are_reduced(tmp_path):
+    write_grid([("a", *(noise(c, 1100, 2200) for c in range(3)))], tmp_path / "grid.png")
+    assert 3 * 1024 < read(tmp_path / "grid.png").shape[1] < 3 * 1024 + 120
+
+
 def test_rows_are_selected_at_even_intervals(tmp_path):
     rows = [(str(r), *(noise(10 * r + c, 128, 128) for c in range(3))) for r in range(10)]
     write_grid(rows, tmp_path / "grid.png", limit=4)
