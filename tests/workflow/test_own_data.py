@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from pix2pix.data.records import iterate
 def section(title: str, work: Path) -> tuple[str, ...]:
     """Write the configuration in a section of the page to `work`; return the arguments of its command."""
     text = (ROOT / "docs/own-data.md").read_text().partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-    blocks = [block.replace("\n    ", "\n").strip() for block in re.findall(r"(?:\n(?:    .*|))+", text)]
+    blocks = [textwrap.dedent(block) for block in re.findall(r"(?:^    .*\n)+", text, re.MULTILINE)]
     [config] = [block for block in blocks if re.match(r"# \w+\.yaml\n", block)]
     [command] = [block for block in blocks if block.startswith("snakemake --cores 4 ")]
     (work / config.split()[1]).write_text(config)
