@@ -20,7 +20,8 @@ def section(title: str, work: Path) -> tuple[str, ...]:
     [config] = [block for block in blocks if re.match(r"# \w+\.yaml\n", block)]
     [command] = [block for block in blocks if block.startswith("snakemake --cores 4 ")]
     (work / config.split()[1]).write_text(config)
-    (work / "small.yaml").write_text(yaml.safe_dump({"defaults": TINY_RUN}))
+    runs = dict.fromkeys(yaml.safe_load(config)["runs"], TINY_RUN)
+    (work / "small.yaml").write_text(yaml.safe_dump({"runs": runs}))
     return (*shlex.split(command)[3:], "small.yaml")
 
 
