@@ -12,6 +12,7 @@ from pix2pix.config.values import Split
 from pix2pix.pairing.archive import write_pairs
 from pix2pix.pairing.lists import read_pairs
 from pix2pix.pairing.partners import Pair, Splits, pairs_of_folders, pairs_of_list
+from pix2pix.system.checksum import note_obtained, sha256_of
 from pix2pix.system.cores import use_cores
 from pix2pix.system.errors import InputError
 from pix2pix.system.program import run
@@ -49,6 +50,7 @@ def main() -> None:
         raise InputError("--folder_a and --folder_b, or --pairs: must be given")
     check_splits(splits, pairs, left_out)
     counts = write_pairs(pairs, left_out, arguments.output, arguments.left_out, arguments.labels_b, threads)
+    note_obtained(sha256_of(arguments.output), arguments.output)
     done = ", ".join(f"{counts.get(split, 0)} {split}" for split in splits)
     print(f"{arguments.output}: {done}, {len(left_out)} left out", file=sys.stderr)
 
