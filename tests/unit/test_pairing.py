@@ -30,7 +30,7 @@ def pair(tmp_path: Path, *flags: object, status: int = 0) -> list[str]:
     assert done.returncode == status, done.stdout
     assert "Traceback" not in done.stdout
     assert (tmp_path / "out" / "mine.tar.gz").exists() == (status == 0)
-    return done.stdout.splitlines()
+    return [line for line in done.stdout.splitlines() if not line.startswith("threads: ")]
 
 
 def folders(tmp_path: Path) -> tuple[str, str]:
