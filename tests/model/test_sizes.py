@@ -12,7 +12,8 @@ from PIL import Image
 
 from pix2pix.config.settings import TrainSettings
 from pix2pix.data.loader import batches, sample_epoch, to_pixels, whole_pairs
-from pix2pix.data.records import split_files, write_records
+from pix2pix.data.packing import split_files
+from pix2pix.data.records import write_records
 from pix2pix.evaluation.tiles import translate_whole
 from pix2pix.model.networks import Generator, compile_forward
 
