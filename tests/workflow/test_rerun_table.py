@@ -64,6 +64,7 @@ def own(settings: str) -> str:
     return f"runs={{own: {{{settings}}}}}"
 
 
+GIVEN = "runs={given: {dataset: own, ckpt: results/fetched/ckpt/Generator_2.ckpt}}"
 # description of a change, arguments added to the command, change of files
 CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path], None]]] = [
     ("nothing", (), nothing),
@@ -76,7 +77,7 @@ CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path], None]]] = [
     ("`direction` of a run", (own("direction: BtoA"),), nothing),
     ("`val_pic_size` of a run", (own("val_pic_size: 64"),), nothing),
     ("`predict_split` of a run", (own("predict_split: train"),), nothing),
-    ("`ckpt` given to a run", (own("ckpt: results/fetched/ckpt/Generator_2.ckpt"),), nothing),
+    ("a run with a `ckpt`, added", (GIVEN, "all=[own, fetched, given]"), nothing),
     ("`device_target`, `device_num`", ("device_target=GPU", "device_num=2"), nothing),
     (
         "`save_minutes`, `save_epoch_freq`, `log_steps`, `tensorboard`",
@@ -115,10 +116,8 @@ def make(work: Path) -> None:
     with tarfile.open(work / "fetched.tar.gz", "w:gz") as archive:
         archive.add(work / "images", "fetched")
     datasets = {"own": {"folder": "images"}, "fetched": {"mirrors": ["file://fetched.tar.gz"]}}
-    runs: dict[str, dict] = {name: {} for name in datasets}
-    # not in the entries: a run that is given a ckpt must not have settings of training
-    config = {"datasets": datasets, "defaults": TINY_RUN, "runs": runs, "all": list(runs)}
-    (work / "mine.yaml").write_text(yaml.safe_dump(config))
+    runs = dict.fromkeys(datasets, TINY_RUN)
+    (work / "mine.yaml").write_text(yaml.safe_dump({"datasets": datasets, "runs": runs, "all": list(runs)}))
     snakemake(work, "--configfile", "mine.yaml")
 
 
