@@ -112,7 +112,12 @@ STAGES = {
         cut("predict/prediction/2.png"),
         "predict/prediction/2.png",
     ),
-    "describe": Stage("{made} {out}/run.html --trained", ("run.html",), cut("metrics.json"), "metrics.json"),
+    "describe": Stage(
+        "{made} {out}/run.html {out}/gallery.html --trained",
+        ("run.html", "gallery.html"),
+        cut("metrics.json"),
+        "metrics.json",
+    ),
     "summarize": Stage(
         f"{{made}} --csv {{out}}/summary.csv --html {{out}}/summary.html --published {ROOT}/workflow/published.yaml",
         ("summary.csv", "summary.html"),
