@@ -39,12 +39,13 @@ def main() -> None:
     add_flags(parser, PredictSettings)
     add_flags(parser, ThreadSettings)
     arguments = parser.parse_args()
+    pairs = count(arguments.records)
     settings = resolve(arguments)
     check_memory(prediction_memory(settings, arguments.device_target == "CPU"))
     prepare(arguments.device_target)
     use_cores(read_flags(arguments, ThreadSettings).threads)
     select_device(arguments.device_target)
-    pairs = predict(arguments.run, settings, arguments.ckpt, arguments.records, arguments.predict_dir)
+    predict(arguments.run, settings, arguments.ckpt, arguments.records, arguments.predict_dir, pairs)
     print(f"{pairs} predictions in {arguments.predict_dir}", file=sys.stderr)
 
 
@@ -61,9 +62,8 @@ def resolve(arguments: argparse.Namespace) -> PredictSettings:
     return read_flags(arguments, PredictSettings, known)
 
 
-def predict(run: str, settings: PredictSettings, ckpt: Path, records: list[Path], folder: Path) -> int:
-    """Write images, facts.json, grid.png and index.html to `folder`, atomically; return the number of pairs."""
-    pairs = count(records)
+def predict(run: str, settings: PredictSettings, ckpt: Path, records: list[Path], folder: Path, pairs: int) -> None:
+    """Write the images of `pairs` pairs, facts.json, grid.png and index.html to `folder`, atomically."""
     in_grid = spread(pairs, PAIRS_IN_GRID)
     names: list[str] = []
     rows = []
@@ -75,7 +75,6 @@ def predict(run: str, settings: PredictSettings, ckpt: Path, records: list[Path]
         write_grid(rows, scratch / "grid.png")
         facts = {key: size_text(value) for key, value in read_facts(scratch).items()}
         write_gallery(scratch / "index.html", scratch, run, facts, names)
-    return pairs
 
 
 if __name__ == "__main__":
