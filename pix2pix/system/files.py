@@ -77,8 +77,12 @@ def _own_folder(path: Path) -> tuple[Path, int]:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Delete the scratch folders of `path` that no process uses; those of other users may remain."""
-    for found in path.parent.glob(f".{glob.escape(path.name)}.*part"):
+    remove_scratch(path.parent, f".{glob.escape(path.name)}.*part")
+
+
+def remove_scratch(folder: Path, pattern: str = ".*part") -> None:
+    """Delete the scratch folders in a folder that no process uses; those of other users may remain."""
+    for found in folder.glob(pattern):
         with suppress(OSError):
             if not found.is_dir():
                 found.unlink()

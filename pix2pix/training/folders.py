@@ -20,6 +20,7 @@ from pix2pix.evaluation.facts import FACTS
 from pix2pix.pages.training_page import STEP_HISTORY, TRAINING_FACTS, TRAINING_PAGE
 from pix2pix.system.checksum import copy_checked
 from pix2pix.system.errors import InputError
+from pix2pix.system.files import remove_scratch
 from pix2pix.system.json_file import write_json
 from pix2pix.training.history import write_history
 from pix2pix.training.state import NEWEST, PREVIOUS, UnusableStateError, later_position
@@ -84,6 +85,8 @@ def move_aside(folders: Folders, reason: UnusableStateError | None) -> None:
     (target / folders.state.name).mkdir(parents=True)
     write_json({"because": because, "differs": reason.differs if reason else {}}, target / FACTS)
     for path in left:
+        # of a killed process
+        remove_scratch(path)
         shutil.move(path, target / (folders.state.name if path.parent == folders.state else "") / path.name)
     print(f"{folders.state.parent}: the earlier training is kept in {target}: {because}", file=sys.stderr)
 

@@ -31,7 +31,7 @@ from pix2pix.training.folders import Folders, locked, move_aside
 from pix2pix.training.history import write_history
 from pix2pix.training.schedule import learning_rate
 from pix2pix.training.selection import is_best, is_due, measure_held_out
-from pix2pix.training.state import Position, UnusableStateError, drop_previous, resume, save_state
+from pix2pix.training.state import NEWEST, Position, UnusableStateError, drop_previous, resume, save_state
 from pix2pix.training.step import Trainer, load_initial_weights
 
 SECONDS_BETWEEN_LOSSES = 1.0
@@ -215,8 +215,8 @@ class Training:
     def finish_epoch(self) -> None:
         """Advance to the next epoch; the first worker reports this one, and saves the state if it is time.
 
-        It is time after the last epoch, when save_minutes have passed, and when a new best generator was kept:
-        a training that is resumed before that epoch could end before it, and would have no best one.
+        It is time after the last epoch, when save_minutes have passed, when there is no state yet, and when a new
+        best generator was kept: a training resumed before that epoch could end before it, and would have no best one.
         """
         position, finished = self.position, self.position.epoch
         best = self.workers.first and self.report_epoch()
@@ -226,7 +226,8 @@ class Training:
             self.save_networks(self.folders.snapshots, finished)
         self.trainer.reset_losses()
         position.epoch, position.step, position.seconds = finished + 1, 0, 0.0
-        if self.workers.first and (last or best or self.stop.signal or self.save_is_due()):
+        none_yet = not (self.folders.state / NEWEST).exists()
+        if self.workers.first and (last or best or none_yet or self.stop.signal or self.save_is_due()):
             self.save()
 
     def report_epoch(self) -> bool:

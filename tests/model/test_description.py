@@ -121,4 +121,4 @@ def test_run_with_a_ckpt_needs_no_architecture_and_predicts_the_same(finished, t
     assert {key: facts[key] for key in ("g_ngf", "g_layers", "val_pic_size")} == {
         key: TINY_RUN[key] for key in ("g_ngf", "g_layers", "val_pic_size")
     }
-    assert "<dt>g_layers</dt><dd>3</dd>" in (tmp_path / "results/given/run.html").read_text()
+    assert "<dt>g_layers</dt><dd>3 <small>default 8</small></dd>" in (tmp_path / "results/given/run.html").read_text()
