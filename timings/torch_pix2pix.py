@@ -49,9 +49,15 @@ def discriminator(ndf: int = 64) -> nn.Module:
 
 
 class Trainer:
-    """Both networks and optimizers; each step has one forward pass of the generator."""
+    """Both networks and optimizers; each step has one forward pass of the generator.
 
-    def __init__(self, channels_last: bool, filters: int = 64, levels: int = 8, lr: float = 0.0002):
+    With `bfloat16`, networks and losses run under autocast; weights and optimizers stay float32.
+    """
+
+    def __init__(
+        self, channels_last: bool, filters: int = 64, levels: int = 8, lr: float = 0.0002, bfloat16: bool = False
+    ):
+        self.bfloat16 = bfloat16
         layout = torch.channels_last if channels_last else torch.contiguous_format
         self.layout = layout
         self.generator = generator(filters, levels).to(memory_format=layout)
@@ -65,6 +71,10 @@ class Trainer:
 
     def step(self, x: torch.Tensor, y: torch.Tensor) -> float:
         """Update both networks simultaneously and return the generator's loss."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+            return self._step(x, y)
+
+    def _step(self, x: torch.Tensor, y: torch.Tensor) -> float:
         bce = functional.binary_cross_entropy_with_logits
         fake = self.generator(x)
         on_fake = self.discriminator(torch.cat([x, fake.detach()], 1))
