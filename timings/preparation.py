@@ -5,9 +5,9 @@
 
 Draws an archive of A|B images (256 x 512 pixels, 15 kB each) and takes it through the workflow's programs with the
 flags that the workflow gives them; like Snakemake, it starts as many mindrecord jobs at a time as there are cores.
-`tar xzf` of the same archive is measured in the same run. Prints seconds, the largest memory of a process, files and
-bytes on disk of every stage, and the ratio of preparation (extract and mindrecord) to `tar xzf`. Downloading is a copy
-on the same disk.
+`tar xzf` of the same archive is measured in the same run (median of three). Prints seconds, the largest memory of a
+process, files and bytes on disk of every stage, and the ratio of preparation (extract and mindrecord) to `tar xzf`.
+Downloading is a copy on the same disk.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import io
 import os
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tarfile
@@ -159,22 +160,29 @@ def first_steps(work: Path, seconds: dict[str, float]) -> None:
     print((work / "train.log").read_text().strip().splitlines()[-2:])
 
 
+def unpack(archive: Path, folder: Path) -> float:
+    """Seconds of `tar xzf`; the folder is removed afterwards."""
+    folder.mkdir()
+    os.sync()
+    begun = time.perf_counter()
+    subprocess.run(["tar", "xzf", archive, "-C", folder], check=True)
+    seconds = time.perf_counter() - begun
+    shutil.rmtree(folder)
+    return seconds
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=20000, help="pairs in train/ (default: 20000)")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where to make a temporary folder (default: .)")
     parser.add_argument("--packed", action="store_true", help="without a file per pair, as with keep: {pairs: false}")
+    parser.add_argument("--unpack", type=int, default=3, help="times to measure tar xzf, for a median (default: 3)")
     parser.add_argument("--train", action="store_true", help="also train until the first losses are shown")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         work, plain = Path(name), Path(name) / "plain"
         draw_archive(work / "large.tar.gz", arguments.pairs)
-        plain.mkdir()
-        os.sync()
-        begun = time.perf_counter()
-        subprocess.run(["tar", "xzf", work / "large.tar.gz", "-C", plain], check=True)
-        tar = time.perf_counter() - begun
-        shutil.rmtree(plain)
+        tar = statistics.median(unpack(work / "large.tar.gz", plain) for _ in range(arguments.unpack))
         print(f"{arguments.pairs:,} pairs, {CORES} cores; tar xzf: {tar:.1f} s\n")
         print(
             "| stage | s | MB of memory | most files | files after | MB on disk after |\n|---|---:|---:|---:|---:|---:|"
