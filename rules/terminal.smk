@@ -104,7 +104,8 @@ class Line(logging.Formatter):
             total = jobs.pop("total", None)
             return f"{total} jobs: " + ", ".join(f"{number} {rule}" for rule, number in jobs.items())
         if event == LogEvent.JOB_INFO:
-            return f"{time.strftime('%H:%M:%S')} {job_name(record)}"
+            reason = f": {record.reason}" if workflow.output_settings.dryrun else ""
+            return f"{time.strftime('%H:%M:%S')} {job_name(record)}{reason}"
         if event == LogEvent.PROGRESS:
             return f"{time.strftime('%H:%M:%S')} {record.done} of {record.total} jobs done"
         if getattr(record, "exception", None) == "MissingRuleException":

@@ -54,8 +54,17 @@ def _a_checkpoint(value: object) -> object:
     return value
 
 
+def _from_text(value: object) -> object:
+    """The number in a text, if it is one: Snakemake passes the values inside `--config key={...}` as text."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return json.loads(value)
+    return value
+
+
 def _a_part(value: object) -> object:
     """The size of a split: a number of pairs, a fraction, or the path of a list; None: any number."""
+    value = _from_text(value)
     if isinstance(value, str):
         return _a_path(value)
     if (isinstance(value, int) and 1 <= value <= MOST_PAIRS) or (isinstance(value, float) and 0 < value < 1):
@@ -91,13 +100,10 @@ def _a_size_or_native(value: object) -> object:
 
 
 def _checked_size(value: object, other: str) -> object:
-    given = value
-    if isinstance(given, str):
-        # a flag; in config.yaml the same text is already a number or a list
-        with suppress(ValueError):
-            given = json.loads(given)
-    sides = list(given) if isinstance(given, list | tuple) else [given, given]
-    if len(sides) != 2 or not all(isinstance(side, int) and side >= 1 for side in sides):
+    # a flag is text, too
+    given = _from_text(value)
+    sides = [_from_text(side) for side in given] if isinstance(given, list | tuple) else [given, given]
+    if len(sides) != 2 or not all(isinstance(side, int) and not isinstance(side, bool) and side >= 1 for side in sides):
         raise ValueError(f"must be a number of pixels from 1, or [height, width]{other}, not {value!r}")
     return sides[0] if sides[0] == sides[1] else tuple(sides)
 

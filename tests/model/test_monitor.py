@@ -113,7 +113,7 @@ def test_the_page_of_a_long_epoch_shows_samples_and_curves_and_changes_by_itself
         window.locator(".chart").first.wait_for()
         window.locator(".samples img").first.wait_for()
         assert window.locator("dd").first.text_content().endswith(" of 2")
-        assert "step" in window.locator(".samples img").last.get_attribute("data-label")
+        window.locator(".samples img[data-label*=step]").first.wait_for(state="attached")
         assert (
             window.locator(".samples img").last.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
         )

@@ -215,24 +215,30 @@ def test_the_state_is_saved_before_evaluation_on_held_out_pairs(tmp_path):
     assert (position["epoch"], position["step"]) == (1, 3)
 
 
-def test_states_are_saved_by_time_only_and_a_finished_training_keeps_one(tmp_path):
-    records = tmp_path / "train.mindrecord"
+def test_states_are_saved_after_the_first_epoch_then_by_time_and_a_finished_training_keeps_one(tmp_path):
+    records, state = tmp_path / "train.mindrecord", tmp_path / "state"
     assert script("mindrecord", draw_pairs(tmp_path / "own"), records, "--split", "train").returncode == 0
     flags = [f"--{name}={value}" for name, value in SETTINGS if name in TINY_RUN]
+    flags += ["--epoch_num=4", "--n_epochs=4"]
     folders = {"ckpt_dir": "ckpt", "train_fakeimg_dir": "fake_img", "loss_show_dir": "loss_show", "state_dir": "state"}
     places = [f"--{flag}={tmp_path / folder}" for flag, folder in folders.items()]
     # a folder in the place of the checkpoint ends the training after its last epoch
-    (tmp_path / "ckpt/Generator_2.ckpt/kept").mkdir(parents=True)
+    (tmp_path / "ckpt/Generator_4.ckpt/kept").mkdir(parents=True)
     assert script("train", records, *places, *flags).returncode == 1
-    assert [path.name for path in (tmp_path / "state").glob("*.safetensors")] == [NEWEST]
-    (tmp_path / "state" / NEWEST).unlink()
+    assert (next_epoch(state / PREVIOUS), next_epoch(state / NEWEST)) == (2, 5)
+    shutil.rmtree(state)
     assert script("train", records, *places, *flags, "--save_minutes=0.00001").returncode == 1
-    assert (tmp_path / "state" / PREVIOUS).exists()
+    assert next_epoch(state / PREVIOUS) >= 4
     shutil.rmtree(tmp_path / "ckpt")
     assert script("train", records, *places, *flags).returncode == 0
-    assert [path.name for path in (tmp_path / "state").glob("*.safetensors")] == [NEWEST]
-    with safe_open(tmp_path / "state" / NEWEST, "numpy") as state:
-        assert json.loads(state.metadata()["position"])["epoch"] == 3
+    assert [path.name for path in state.glob("*.safetensors")] == [NEWEST]
+    assert next_epoch(state / NEWEST) == 5
+
+
+def next_epoch(state: Path) -> int:
+    """The epoch that a training resumed from this state continues with."""
+    with safe_open(state, "numpy") as tensors:
+        return json.loads(tensors.metadata()["position"])["epoch"]
 
 
 @pytest.mark.parametrize(("allowed", "needed", "through"), [(60, 3, 2), (1, 600, 0)])

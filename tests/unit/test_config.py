@@ -260,3 +260,13 @@ def test_schema_and_parameter_table_match_the_models(shipped):
     jsonschema.validate(shipped, json.loads(schema_text()))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(shipped | {"epoch_nun": 3}, json.loads(schema_text()))
+
+
+def test_numbers_inside_braces_on_the_command_line_are_numbers():
+    # Snakemake passes --config 'datasets={own: {splits: {train: 3}}}' as text
+    own = {"mirrors": ["file:///own.tar.gz"], "splits": {"train": "3", "val": "null"}}
+    config, runs, _ = read_config(
+        {"datasets": {"own": own}, "runs": {"own": {"val_pic_size": ["256", "512"]}}, "all": ["own"]}
+    )
+    assert config.datasets["own"].counts == {"train": 3, "val": None}
+    assert runs["own"].predict.val_pic_size == (256, 512)

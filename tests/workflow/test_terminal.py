@@ -30,7 +30,9 @@ def test_each_job_is_a_line_and_the_last_line_says_what_to_open(work):
     assert lines[0] == "1 jobs: 1 describe"
     assert re.fullmatch(rf"{TIME} describe squares", lines[1])
     assert re.fullmatch(rf"{TIME} 1 of 1 jobs done", lines[-2])
-    assert re.fullmatch(r"done in \d+ min \d+ s; open results/squares/run.html", lines[-1])
+    assert re.fullmatch(
+        r"done in \d+ min \d+ s; open results/squares/run.html, results/squares/gallery.html", lines[-1]
+    )
 
 
 def test_a_shell_command_is_shown_on_request(work):
