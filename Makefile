@@ -4,10 +4,21 @@ CORES ?= 2
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo rehearsal gpu check test test-slurm test-browser lint reference lock reruns clean
+.PHONY: demo rehearsal gpu try check test test-slurm test-browser lint reference lock reruns clean
 
 demo: .venv/installed
-	snakemake --cores $(CORES) demo results/summary.html
+	snakemake --cores $(CORES) demo results/summary.html $(if $(wildcard workflow/try/runtime),results/demo/try.html)
+
+# the runtime inside results/{run}/try.html; npm is yours, or one from a Python package
+try: .venv/installed workflow/try/package-lock.json
+	npm --version > /dev/null 2>&1 || $(BIN)/pip install --quiet --no-build-isolation --editable '.[try]'
+	npm ci --prefix workflow/try --ignore-scripts --no-audit --no-fund
+	rm -rf workflow/try/runtime workflow/try/copying
+	mkdir workflow/try/copying
+	cp $(addprefix workflow/try/node_modules/onnxruntime-web/dist/,ort.wasm.bundle.min.mjs ort-wasm-simd-threaded.wasm) \
+		workflow/try/copying
+	mv workflow/try/copying workflow/try/runtime
+	rm -r workflow/try/node_modules
 
 # CUDA's libraries, for device_target GPU; NVIDIA's driver is the machine's (docs/devices.md)
 gpu: .venv/installed requirements-gpu.txt

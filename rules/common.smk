@@ -22,7 +22,7 @@ from pix2pix.system.errors import InputError
 # the name of a run is a target, like these
 RULE_NAMES = {"all", "benchmarks", "draw_demo", "download", "download_weights", "extract", "mindrecord", "train"}
 RULE_NAMES |= {"keep_best", "predict", "evaluate", "measure_fidelity", "describe", "summarize", "targets"}
-RULE_NAMES |= {"translate", "export", "pair"}
+RULE_NAMES |= {"translate", "export", "try_page", "pair"}
 # a run has its weights in data/weights/{run}/, and data/weights/fidelity/ is for the Inception network
 RESERVED = RULE_NAMES | {"fidelity"}
 
@@ -51,6 +51,7 @@ LOGGED = """3>&2 4>>{log:q} 2>&1 | sh -c 'trap "" INT TERM; exec tee -a "$0"' {l
 OUTLIVE_SIGNALS = "trap : TERM;"
 # a param with the checksum of the content: an input's path would depend on the checkout
 PUBLISHED_SHA256 = sha256_of(Path(workflow.basedir) / "workflow" / "published.yaml")
+BROWSER_RUNTIME_SHA256 = sha256_of(Path(workflow.basedir) / "workflow" / "try" / "package-lock.json")
 PAIRS_IN_A_SHARD = 20000
 DRAWN = [name for name, dataset in CONFIG.datasets.items() if dataset.drawn]
 PAIRED = [name for name, dataset in CONFIG.datasets.items() if dataset.separate]

@@ -1,5 +1,7 @@
 """Exported generators give the same images in other programs."""
 
+import base64
+import io
 import json
 import shutil
 import stat
@@ -10,10 +12,13 @@ import mindspore as ms
 import numpy as np
 import onnxruntime
 import pytest
-from conftest import script, snakemake
+from browser import SCREENS, check, look
+from conftest import ROOT, script, snakemake
 from PIL import Image
 from safetensors.numpy import load_file
 
+from pix2pix.browser.half import half_precision
+from pix2pix.browser.page import read_runtime
 from pix2pix.config.settings import GeneratorSettings, TrainSettings
 from pix2pix.export.files import export_files
 from pix2pix.export.onnx_graph import onnx_model
@@ -130,3 +135,97 @@ def test_generator_with_dropout_is_refused(tmp_path):
     with pytest.raises(InputError, match="was trained with dropout"):
         export_files(generator, tmp_path / "g.ckpt", 64, "{}", tmp_path, tmp_path)
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".sha256"] == ["g.ckpt"]
+
+
+@pytest.fixture(scope="module")
+def try_page(finished):
+    """try.html of the finished run; tests that use it are skipped where its runtime is not installed."""
+    try:
+        read_runtime(ROOT / "workflow/try/runtime")
+    except InputError:
+        pytest.skip("no runtime for try.html; to install it: make try")
+    work, own = finished
+    snakemake(work, "results/squares/try.html", "--configfile", str(own))
+    return work / "results/squares/try.html"
+
+
+def shown(window, canvas: str = "output") -> np.ndarray:
+    """The pixels of a canvas, once the generator has nothing left to do."""
+    window.wait_for_function("ready && !busy && !waiting")
+    uri = window.evaluate("id => document.getElementById(id).toDataURL()", canvas)
+    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as image:
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+def test_try_page_gives_the_predictions(chromium, try_page, width, scheme):
+    window = look(chromium, try_page, width, scheme)
+    for name in ("1", "3"):
+        window.get_by_role("button", name=name, exact=True).click()
+        window.wait_for_function("name => !waiting && !busy && output.dataset.name === name", arg=name)
+        with Image.open(try_page.parent / f"predict/prediction/{name}.png") as image:
+            off = np.abs(shown(window) - np.asarray(image)).max(axis=2)
+        assert np.mean(off <= 1) >= 0.99
+    check(window)
+
+
+def test_try_page_translates_what_is_painted(chromium, try_page):
+    window = look(chromium, try_page)
+    before = shown(window)
+    drawing = window.locator("#drawing")
+    box = drawing.bounding_box()
+    window.get_by_role("radio").first.check()
+    window.mouse.move(box["x"] + 20, box["y"] + 20)
+    window.mouse.down()
+    window.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
+    window.mouse.up()
+    stroke = shown(window)
+    assert np.abs(stroke - before).max() > 1
+    drawing.focus()
+    for key in (" ", "ArrowLeft", "ArrowLeft", " "):
+        drawing.press(key)
+    shown(window)
+    drawing.press("Control+z")
+    assert np.array_equal(shown(window), stroke), "one undo per stroke"
+    window.get_by_role("button", name="Undo").click()
+    assert np.array_equal(shown(window), before)
+    assert window.get_by_role("button", name="Undo").is_disabled()
+    window.get_by_role("button", name="Clear").click()
+    assert np.ptp(shown(window, "drawing"), axis=(0, 1)).max() == 0
+
+
+def test_try_page_opens_an_image_and_saves_the_output(chromium, try_page, tmp_path):
+    Image.new("RGB", (90, 40), (200, 10, 30)).save(tmp_path / "my house.jpg", quality=100)
+    window = look(chromium, try_page)
+    before = shown(window)
+    window.locator("#file").set_input_files(tmp_path / "my house.jpg")
+    window.wait_for_function("output.dataset.name === 'my house'")
+    after = shown(window)
+    assert after.shape == (32, 32, 3), "cropped to what the generator was made for"
+    assert np.abs(after - before).max() > 1
+    with window.expect_download() as download:
+        window.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == "my house.png"
+    with Image.open(download.value.path()) as image:
+        assert np.array_equal(np.asarray(image.convert("RGB")), after)
+    (tmp_path / "text.png").write_text("no image")
+    window.locator("#file").set_input_files(tmp_path / "text.png")
+    window.get_by_text("text.png: is not an image that this browser can read").wait_for()
+
+
+def test_missing_runtime_of_the_try_page_says_what_installs_it(tmp_path):
+    with pytest.raises(InputError, match="run `make try`"):
+        read_runtime(tmp_path)
+
+
+def test_weight_beyond_half_precision_is_refused(tmp_path):
+    generator, network = make_generator()
+    weights = {each.name: each.asnumpy() for each in stored_parameters(network)}
+    largest = max(weights, key=lambda name: weights[name].size)
+    weights[largest] = weights[largest] * 1e9
+    (tmp_path / "g.onnx").write_bytes(onnx_model(generator, weights, json.dumps({"generator": {}})).SerializeToString())
+    with pytest.raises(InputError, match="beyond 65504"):
+        half_precision(tmp_path / "g.onnx")
+    (tmp_path / "g.onnx").write_bytes(b"no graph")
+    with pytest.raises(InputError, match="cannot be read"):
+        half_precision(tmp_path / "g.onnx")

@@ -24,6 +24,7 @@ PACKAGES = {
     "translation": ("system", "config", "data", "model", "evaluation"),
     "export": ("system", "config", "data", "model", "evaluation"),
     "monitoring": ("system", "config", "data", "pages"),
+    "browser": ("system", "evaluation", "pages"),
     "training": ("system", "config", "data", "model", "distributed", "evaluation", "pages", "monitoring"),
 }
 MODULES_AT_MOST = 9
