@@ -6,8 +6,8 @@ import numpy as np
 
 FLAT = 12  # levels of 255 by which a pixel inside an area may differ from its neighbours
 LEAST_FLAT = 0.3  # of all pixels, in a label map
-NEAR = 28  # levels of 255 by which each channel may differ from a colour: JPEG compression adds noise
-CLOSE, MOSTLY = 8, 0.7  # and most are much closer to it, unlike in a photograph; its background does not count
+NEAR = 24  # levels of 255 by which each channel may differ from a colour: JPEG compression adds noise
+CLOSE, MOSTLY = 8, 0.5  # half of them are closer: in a photograph, and where edges blend, they are spread
 LEAST_SHARE = 0.001  # of the flat pixels, for a colour
 MOST_COLOURS = 24
 COVERED = 0.97  # of the flat pixels, by the colours together
@@ -35,18 +35,16 @@ def find_palette(images: Sequence[np.ndarray]) -> list[tuple[int, int, int]]:
         return []
     colours, shares = _frequencies(inside)
     found: list[tuple[int, int, int]] = []
-    covered = others = close = 0.0
+    covered = 0.0
     while len(colours) and len(found) <= MOST_COLOURS:
         distance = np.abs(colours - colours[0]).max(axis=1)
         near = distance <= NEAR
-        if (share := shares[near].sum()) >= LEAST_SHARE:
-            if found:
-                others, close = others + share, close + shares[distance <= CLOSE].sum()
+        share, close = shares[near].sum(), shares[distance <= CLOSE].sum()
+        if share >= LEAST_SHARE and close >= MOSTLY * share:
             found.append(_rgb(colours[0]))
             covered += share
         colours, shares = colours[~near], shares[~near]
-    is_map = covered >= COVERED and len(found) <= MOST_COLOURS and close >= MOSTLY * others
-    return found if is_map else []
+    return found if covered >= COVERED and len(found) <= MOST_COLOURS else []
 
 
 def _frequencies(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
