@@ -179,7 +179,7 @@
     let image;
     try { image = await createImageBitmap(file); } catch { return say(`${file.name}: is not an image that this browser can read`); }
     const [H, W] = about.size ?? [LARGEST, LARGEST], whole = !about.size || about.keepAspect;
-    const scale = whole ? Math.min(1, W / image.width, H / image.height) : 0;
+    const scale = Math.min(about.size ? Infinity : 1, W / image.width, H / image.height); // one that fits is not enlarged if any size is taken
     const [w, h] = whole ? [image.width, image.height].map(side => Math.max(1, Math.round(side * scale))) : [W, H];
     put(image, w, h, file.name.replace(/\.[^.]*$/, ""), !whole);
   }
