@@ -51,7 +51,7 @@ def main() -> None:
     if left_out := read_left_out(Path(arguments.output).with_name(LEFT_OUT)):
         print(f"warning: {arguments.source}: tolerated: {left_out}", file=sys.stderr)
     if arguments.drop_archive and drop_obtained(Path(arguments.source)):
-        print(f"{arguments.source}: dropped; it is downloaded again if it is needed", file=sys.stderr)
+        print(f"{arguments.source}: dropped; it is made or downloaded again if it is needed", file=sys.stderr)
 
 
 def read_splits(words: list[str]) -> dict[str, int | None]:

@@ -55,7 +55,7 @@ class KeepSettings(Strict):
 
     archive: bool = Field(
         True,
-        description="archives that the workflow downloaded or drew, after extraction; one that you put there is always "
+        description="archives that the workflow downloaded or made, after extraction; one that you put there is always "
         "kept",
     )
     pairs: bool = Field(
