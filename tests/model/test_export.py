@@ -166,6 +166,8 @@ def test_try_page_gives_the_predictions(chromium, try_page, width, scheme):
         with Image.open(try_page.parent / f"predict/prediction/{name}.png") as image:
             off = np.abs(shown(window) - np.asarray(image)).max(axis=2)
         assert np.mean(off <= 1) >= 0.99
+    fetched = window.evaluate("performance.getEntriesByType('resource').map(each => each.name)")
+    assert [uri for uri in fetched if not uri.startswith(("data:", "blob:"))] == []
     check(window)
 
 
