@@ -1,6 +1,10 @@
-"""Make pairs of the images in two folders, or of those in a list: an archive of A|B images in splits."""
+r"""Make pairs of the images in two folders, or of those in a list: an archive of A|B images in splits.
 
-import argparse
+Example:
+    python scripts/pair.py data/mine.tar.gz --folder_a photos --folder_b labels --left_out unpaired.csv \
+        --splits train=0.8 val=0.2
+"""
+
 import sys
 from collections import Counter
 from pathlib import Path
@@ -15,14 +19,14 @@ from pix2pix.pairing.partners import Pair, Splits, pairs_of_folders, pairs_of_li
 from pix2pix.system.checksum import note_obtained, sha256_of
 from pix2pix.system.cores import use_cores
 from pix2pix.system.errors import InputError
-from pix2pix.system.program import run
+from pix2pix.system.program import command_line, run
 
 SHOWN = 10
 
 
 def main() -> None:
     """Parse the flags and write the archive."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("output", type=Path, help="the archive to write, for example data/mine.tar.gz")
     parser.add_argument("--folder_a", type=Path, help="a folder of images A")
     parser.add_argument("--folder_b", type=Path, help="a folder of images B, with the same names")

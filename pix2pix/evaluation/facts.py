@@ -13,6 +13,7 @@ from pix2pix.data.left_out import LeftOut
 from pix2pix.system.json_file import read_json
 
 FACTS = "facts.json"
+TRAINING_FACTS = "training.json"
 KINDS = ("input", "prediction", "target")  # folders beside FACTS, with one image per name
 
 
@@ -85,6 +86,34 @@ class MeasuredRun(Report):
     def is_small(self) -> bool:
         """Whether pages enlarge the images."""
         return not isinstance(self.val_pic_size, str) and height_and_width(self.val_pic_size)[1] < 128
+
+
+class TrainingFacts(BaseModel):
+    """training.json: where and when a run was trained."""
+
+    model_config = ConfigDict(extra="allow")
+
+    started: str
+    ended: str | None = None
+    host: str
+    device: str
+    workers: int
+    threads: int
+    pairs: int
+    version: str
+    mindspore: str
+
+
+def trained_on(ckpt: Path) -> str | None:
+    """What trained a checkpoint of a run, for example "CPU, 2 workers, 4 threads"; None: unknown."""
+    run = ckpt.resolve().parent.parent
+    apart = run / "epochs" / ckpt.stem.partition("_")[2] / TRAINING_FACTS
+    path = apart if apart.exists() else run / TRAINING_FACTS
+    if not path.exists():
+        return None
+    facts = TrainingFacts(**read_json(path, TrainingFacts, "delete it"))
+    parts = ((facts.workers, "worker"), (facts.threads, "thread"))
+    return ", ".join([facts.device, *(f"{number} {name}{'s' * (number != 1)}" for number, name in parts)])
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pix2pix.config.values import NATIVE
 from pix2pix.data.ahead import map_ahead
 from pix2pix.data.loader import to_array, to_pixels, whole_pairs
 from pix2pix.data.records import count
-from pix2pix.evaluation.facts import FACTS, KINDS
+from pix2pix.evaluation.facts import FACTS, KINDS, trained_on
 from pix2pix.evaluation.tiles import cropped, padded, translate_padded, translate_whole
 from pix2pix.model.checkpoint import load_network
 from pix2pix.model.layers import tuned_for_cpu
@@ -126,7 +126,7 @@ def write_predictions(
     resize = (FITTED if settings.keep_aspect else SQUASHED).format(f"{width}x{height}", how)
     if settings.val_pic_size == NATIVE:
         resize = NOT_RESIZED.format(settings.tile_size)
-    facts |= {"resize": resize} | settings.model_dump()
+    facts |= {"resize": resize, "trained_on": trained_on(ckpt)} | settings.model_dump()
     write_json(facts, folder / FACTS)
 
 

@@ -2,5 +2,5 @@
 
 In: the position of a training, its losses, and the generator.
 Out: training.html, samples, losses within epochs, event files for TensorBoard.
-May import: system, config, data, pages.
+May import: system, config, data, evaluation, pages.
 """

@@ -17,9 +17,10 @@ import numpy as np
 
 from pix2pix import __version__
 from pix2pix.config.settings import WhereSettings
+from pix2pix.evaluation.facts import TRAINING_FACTS
 from pix2pix.monitoring.event_files import EventFiles
 from pix2pix.monitoring.step_history import LOSSES, StepHistory
-from pix2pix.pages.training_page import STEP_HISTORY, TRAINING_FACTS, TRAINING_PAGE, Now, write_training_page
+from pix2pix.pages.training_page import STEP_HISTORY, TRAINING_PAGE, Now, write_training_page
 from pix2pix.system.cores import cores_in_use
 from pix2pix.system.json_file import write_json
 

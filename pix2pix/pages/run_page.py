@@ -6,7 +6,7 @@ from typing import Any
 
 from pix2pix import __version__
 from pix2pix.evaluation.comparison import TITLES, rows_of
-from pix2pix.evaluation.facts import KINDS, MeasuredRun
+from pix2pix.evaluation.facts import KINDS, TRAINING_FACTS, MeasuredRun, TrainingFacts
 from pix2pix.evaluation.fidelity import FEATURES
 from pix2pix.pages.charts import draw_curve
 from pix2pix.pages.curves import CURVES, read_history
@@ -14,7 +14,7 @@ from pix2pix.pages.data_uris import embed_image
 from pix2pix.pages.gallery import ImageScores, quoted, ranked, readable
 from pix2pix.pages.grid import spread
 from pix2pix.pages.html import TEMPLATES
-from pix2pix.pages.training_page import STEP_HISTORY, TRAINING_FACTS, TrainingFacts, sample_files
+from pix2pix.pages.training_page import STEP_HISTORY, sample_files
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import replacing
 from pix2pix.system.json_file import read_json

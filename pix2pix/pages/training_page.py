@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from pix2pix.pages.charts import draw_curve
 from pix2pix.pages.curves import CURVES
 from pix2pix.pages.gallery import quoted
 from pix2pix.pages.html import TEMPLATES
 from pix2pix.system.files import replacing
 
-TRAINING_PAGE, TRAINING_FACTS, STEP_HISTORY = "training.html", "training.json", "history_steps.csv"
+TRAINING_PAGE, STEP_HISTORY = "training.html", "history_steps.csv"
 RUNNING = "training"
 # losses of the adversarial game, on a logarithmic axis
 LOGARITHMIC = ("d_loss", "g_gan")
@@ -46,22 +44,6 @@ class Now:
         if self.milliseconds is None:
             return None
         return self.milliseconds * (self.epochs * self.steps - self.done) / 1000
-
-
-class TrainingFacts(BaseModel):
-    """training.json: where and when a run was trained."""
-
-    model_config = ConfigDict(extra="allow")
-
-    started: str
-    ended: str | None = None
-    host: str
-    device: str
-    workers: int
-    threads: int
-    pairs: int
-    version: str
-    mindspore: str
 
 
 def write_training_page(

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pix2pix.config.settings import TrainSettings
-from pix2pix.evaluation.facts import FACTS
-from pix2pix.pages.training_page import STEP_HISTORY, TRAINING_FACTS, TRAINING_PAGE
+from pix2pix.evaluation.facts import FACTS, TRAINING_FACTS
+from pix2pix.pages.training_page import STEP_HISTORY, TRAINING_PAGE
 from pix2pix.system.checksum import copy_checked
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import remove_scratch

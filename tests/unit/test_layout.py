@@ -23,7 +23,7 @@ PACKAGES = {
     "pages": ("system", "evaluation"),
     "translation": ("system", "config", "data", "model", "evaluation"),
     "export": ("system", "config", "data", "model", "evaluation"),
-    "monitoring": ("system", "config", "data", "pages"),
+    "monitoring": ("system", "config", "data", "evaluation", "pages"),
     "browser": ("system", "evaluation", "pages"),
     "training": ("system", "config", "data", "model", "distributed", "evaluation", "pages", "monitoring"),
 }

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pix2pix.evaluation.facts import trained_on
 from pix2pix.pages.gallery import read_scores, write_gallery
 from pix2pix.system.errors import InputError
+from pix2pix.system.json_file import write_json
 
 NAMES = ["1", "14_1148_to_1163", "a b.c", "50%", "#1?", "c:d", '<b>"x"&amp;\'</script>', "ümläut"]
 
@@ -97,3 +99,11 @@ def test_damaged_scores_give_one_line(tmp_path, content):
 def test_an_image_without_scores_is_an_error(folder):
     with pytest.raises(InputError, match="50% has no scores"):
         write_gallery(folder.parent / "gallery.html", folder, "my_run", {}, ["1", "50%"], {"1": {"l1": 1.0}})
+
+
+def test_scores_say_what_trained_the_generator(tmp_path):
+    ckpt = tmp_path / "run/ckpt/Generator_2.ckpt"
+    assert trained_on(ckpt) is None
+    facts = {"started": "2026-01-01", "host": "node", "device": "CPU", "workers": 2, "threads": 1, "pairs": 5}
+    write_json(facts | {"version": "0.1.0", "mindspore": "2.10.0"}, tmp_path / "run/training.json")
+    assert trained_on(ckpt) == "CPU, 2 workers, 1 thread"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import zipfile
 
 import pytest
@@ -50,6 +51,8 @@ def test_run_page_contains_grid_losses_scores_and_settings(finished):
     assert "direction" not in different
     facts = json.loads((work / "results/squares/predict/facts.json").read_text())
     assert facts["checkpoint_sha256"] in page
+    metrics = json.loads((work / "results/squares/metrics.json").read_text())
+    assert re.fullmatch(r"CPU, 1 worker, \d+ threads?", metrics["trained_on"])
 
 
 def test_reduced_ablation_gives_a_summary_with_all_rows(tmp_path):
