@@ -176,7 +176,7 @@ def test_try_page_translates_what_is_painted(chromium, try_page):
     before = shown(window)
     drawing = window.locator("#drawing")
     box = drawing.bounding_box()
-    window.get_by_role("radio").first.check()
+    window.get_by_role("radio").last.check()
     window.mouse.move(box["x"] + 20, box["y"] + 20)
     window.mouse.down()
     window.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
@@ -199,12 +199,11 @@ def test_try_page_translates_what_is_painted(chromium, try_page):
 def test_try_page_opens_an_image_and_saves_the_output(chromium, try_page, tmp_path):
     Image.new("RGB", (90, 40), (200, 10, 30)).save(tmp_path / "my house.jpg", quality=100)
     window = look(chromium, try_page)
-    before = shown(window)
+    shown(window)
     window.locator("#file").set_input_files(tmp_path / "my house.jpg")
     window.wait_for_function("output.dataset.name === 'my house'")
     after = shown(window)
-    assert after.shape == (32, 32, 3), "cropped to what the generator was made for"
-    assert np.abs(after - before).max() > 1
+    assert after.shape == (14, 32, 3), "it fits into the generator's size, and keeps its aspect ratio"
     with window.expect_download() as download:
         window.get_by_role("button", name="Download").click()
     assert download.value.suggested_filename == "my house.png"
