@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from pix2pix.config.flags import add_flags, read_flags
-from pix2pix.config.settings import GeneratorSettings, ThreadSettings
+from pix2pix.config.settings import GeneratorSettings, PredictSettings, ThreadSettings
 from pix2pix.devices.check import prepare
 from pix2pix.model.device import describe_device
 from pix2pix.pages.gallery import write_gallery
@@ -28,6 +28,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the folder to write")
     parser.add_argument(
         "--size", type=int, default=0, help="pixels along the longer side of outputs (default: input's)"
+    )
+    tile = PredictSettings.model_fields["tile_size"].default
+    parser.add_argument(
+        "--tile_size", type=int, default=tile, help="larger images are translated in tiles (%(default)s)"
     )
     parser.add_argument("--seed", type=int, default=0, help="random seed of dropout, if used (default: 0)")
     parser.add_argument("--gallery", action="store_true", help="write prediction/, input/ and a page of both")
@@ -49,7 +53,7 @@ def translate(arguments: argparse.Namespace, images: list[Path]) -> int:
     prepare(arguments.device_target)
     use_cores(read_flags(arguments, ThreadSettings).threads)
     given = read_flags(arguments, GeneratorSettings).model_dump(exclude_unset=True)
-    generator = LoadedGenerator(arguments.ckpt, arguments.device_target, given)
+    generator = LoadedGenerator(arguments.ckpt, arguments.device_target, given, arguments.tile_size)
     print(f"{generator.path}; {describe_device(arguments.device_target)}", file=sys.stderr)
     out = arguments.out / "prediction" if arguments.gallery else arguments.out
     inputs = arguments.out / "input" if arguments.gallery else None

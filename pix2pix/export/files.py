@@ -38,7 +38,12 @@ def check_packages() -> None:
 
 
 def export_files(
-    settings: GeneratorSettings, ckpt: Path, size: int | tuple[int, int], about: str, predictions: Path, folder: Path
+    settings: GeneratorSettings,
+    ckpt: Path,
+    size: int | tuple[int, int] | str,
+    about: str,
+    predictions: Path,
+    folder: Path,
 ) -> dict[str, str]:
     """Write Generator.onnx, Generator.mindir and Generator.safetensors to `folder`, and compare each with predictions.
 
@@ -53,12 +58,18 @@ def export_files(
         for each file, a sentence on how it compares.
 
     Raises:
-        InputError: the generator has dropout, or an exported file gives other images than the predictions.
+        InputError: the generator has dropout, the predictions have no common size, or an exported file gives other
+            images than the predictions.
     """
     if settings.dropout:
         raise InputError(
             f"{ckpt}: was trained with dropout, which is on at prediction too (the noise of the paper); other programs "
             "switch it off, so their images would differ: it cannot be exported"
+        )
+    if isinstance(size, str):
+        raise InputError(
+            "val_pic_size: native: a MindIR file takes images of one size, and is compared with predictions of that "
+            "size: export a run of the same ckpt with a val_pic_size in pixels"
         )
     generator = Generator(settings, size)
     load_network(generator, ckpt)

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.config.settings import PredictSettings
+from pix2pix.config.values import NATIVE
 from pix2pix.data.images import to_rgb
 from pix2pix.evaluation.prediction import Translator
 from pix2pix.model.description import generator_settings
@@ -52,22 +53,32 @@ class LoadedGenerator:
         description: what the checkpoint says it was trained on (Description), or None if it says nothing.
     """
 
-    def __init__(self, path_or_run: str | Path, device_target: str = "CPU", given: Mapping[str, Any] | None = None):
+    def __init__(
+        self,
+        path_or_run: str | Path,
+        device_target: str = "CPU",
+        given: Mapping[str, Any] | None = None,
+        tile_size: int = PredictSettings.model_fields["tile_size"].default,
+    ):
         """Load a generator.
 
         Args:
             path_or_run: as for `find_checkpoint`.
             device_target: CPU, GPU or Ascend.
             given: architecture that the checkpoint must not contradict, and that an old checkpoint does not tell.
+            tile_size: larger images are translated in overlapping tiles of this height and width, blended at the seams.
 
         Raises:
             InputError: the checkpoint is missing, damaged or not of a generator, or the device is not available.
         """
         self.path = find_checkpoint(path_or_run)
         self.settings, self.description = generator_settings(self.path, given or {})
+        if tile_size < 1 or tile_size % 2**self.settings.g_layers:
+            raise InputError(f"tile_size: {tile_size} is not a multiple of 2^g_layers ({2**self.settings.g_layers})")
+        self.tile_size = tile_size
         self.on_cpu = device_target == "CPU"
         check_device(device_target)
-        self._translators: dict[tuple[tuple[int, int], int], Translator] = {}
+        self._translators: dict[tuple[tuple[int, int] | str, int], Translator] = {}
 
     @overload
     def __call__(self, images: Image.Image, seed: int = 0) -> Image.Image: ...
@@ -106,14 +117,14 @@ class LoadedGenerator:
         return [Image.fromarray(output) if isinstance(each, Image.Image) else output
                 for each, output in zip(images, outputs, strict=True)]  # fmt: skip
 
-    def padded_size(self, image: np.ndarray) -> tuple[int, int]:
-        """The height and width that an image is padded to."""
+    def padded_size(self, image: np.ndarray) -> tuple[int, int] | str:
+        """The height and width that an image is padded to; "native" if it is translated in tiles."""
         unit = 2**self.settings.g_layers
         height, width = (-(-side // unit) * unit for side in image.shape[:2])
-        return height, width
+        return (height, width) if max(height, width) <= self.tile_size else NATIVE
 
-    def translator(self, size: tuple[int, int], seed: int) -> Translator:
-        """The translator for images of this padded size, the same as in prediction.
+    def translator(self, size: tuple[int, int] | str, seed: int) -> Translator:
+        """The translator for images of this padded size, or for tiles, the same as in prediction.
 
         Raises:
             InputError: this machine has not enough memory for the size.
@@ -121,7 +132,8 @@ class LoadedGenerator:
         key = (size, seed if self.settings.dropout else 0)
         if key not in self._translators:
             # without validation: here an image may also be smaller than the SSIM window
-            settings = PredictSettings.model_construct(**self.settings.model_dump(), val_pic_size=size, seed=seed)
+            chosen: dict[str, Any] = {"val_pic_size": size, "tile_size": self.tile_size, "seed": seed}
+            settings = PredictSettings.model_construct(**self.settings.model_dump(), **chosen)
             check_memory({"size of the image": sum(prediction_memory(settings, self.on_cpu).values())})
             while len(self._translators) >= SIZES_KEPT:
                 del self._translators[next(iter(self._translators))]

@@ -137,6 +137,13 @@ def test_generator_with_dropout_is_refused(tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".sha256"] == ["g.ckpt"]
 
 
+def test_predictions_without_a_common_size_are_refused(tmp_path):
+    generator, network = make_generator(g_layers=6)
+    save_network(network, "", tmp_path / "g.ckpt")
+    with pytest.raises(InputError, match=r"^val_pic_size: native: a MindIR file takes images of one size"):
+        export_files(generator, tmp_path / "g.ckpt", "native", "{}", tmp_path, tmp_path)
+
+
 @pytest.fixture(scope="module")
 def try_page(finished):
     """try.html of the finished run; tests that use it are skipped where its runtime is not installed."""

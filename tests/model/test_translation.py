@@ -9,9 +9,11 @@ from conftest import planned, script, snakemake
 from PIL import Image
 
 import pix2pix
-from pix2pix.config.settings import GeneratorSettings, TrainSettings
+from pix2pix.config.settings import GeneratorSettings, PredictSettings, TrainSettings
+from pix2pix.evaluation.prediction import Translator
 from pix2pix.model.checkpoint import save_network
 from pix2pix.model.networks import Generator, initialise
+from pix2pix.system.errors import InputError
 from pix2pix.translation.generator import LoadedGenerator
 
 ORIENTATION = 0x0112  # the EXIF tag; 6: turn the stored image by 90 degrees clockwise
@@ -136,3 +138,18 @@ def test_workflow_translates_a_folder_and_notices_a_new_image(finished, tmp_path
     assert "1 image: input and prediction." in page
     Image.fromarray(photo).save(folder / "c.png")
     assert planned(tmp_path, "holiday", "--configfile", "mine.yaml") == {"translate": 1, "holiday": 1}
+
+
+def test_an_image_larger_than_a_tile_is_translated_as_predict_does_at_native_size(ckpt, photo):
+    tiled = LoadedGenerator(ckpt, tile_size=16)
+    settings = tiled.settings.model_dump() | {"val_pic_size": "native", "tile_size": 16}
+    expected = Translator(PredictSettings(**settings), tiled.path)([photo])[0]
+    assert np.array_equal(tiled(photo), expected)
+    assert expected.shape == photo.shape
+    # one pass has other statistics, so tiles differ from it
+    assert not np.array_equal(LoadedGenerator(ckpt)(photo), expected)
+
+
+def test_a_tile_size_that_the_generator_cannot_halve_is_refused(ckpt):
+    with pytest.raises(InputError, match=r"^tile_size: 20 is not a multiple of 2\^g_layers \(8\)$"):
+        LoadedGenerator(ckpt, tile_size=20)
