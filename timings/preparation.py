@@ -153,7 +153,7 @@ def first_steps(work: Path, seconds: dict[str, float]) -> None:
     with stage("train", work / "results", seconds), open(work / "train.log", "w") as log:
         program = [sys.executable, ROOT / "scripts/train.py", *records, *flags]
         process = subprocess.Popen([str(word) for word in program], stderr=log)
-        while process.poll() is None and "loss" not in (work / "train.log").read_text():
+        while process.poll() is None and "ms/step" not in (work / "train.log").read_text():
             time.sleep(0.2)
         process.send_signal(signal.SIGTERM)
         process.wait()
