@@ -4,7 +4,7 @@ CORES ?= 2
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo rehearsal gpu try check test test-slurm test-browser lint reference lock reruns clean
+.PHONY: demo rehearsal gpu bf16 try check test test-slurm test-browser lint reference lock reruns clean
 
 demo: .venv/installed
 	snakemake --cores $(CORES) demo results/summary.html $(if $(wildcard workflow/try/runtime),results/demo/try.html)
@@ -24,6 +24,11 @@ try: .venv/installed workflow/try/package-lock.json
 gpu: .venv/installed requirements-gpu.txt
 	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements-gpu.txt
 	python scripts/check_device.py --device_target GPU || true
+
+# oneDNN for precision bf16; a C compiler is the machine's (docs/devices.md)
+bf16: .venv/installed requirements-bf16.txt
+	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements-bf16.txt
+	python scripts/check_device.py --precision bf16 || true
 
 # all six benchmarks in miniature, in rehearsal/; for a cluster: make rehearsal FLAGS="--workflow-profile profiles/slurm"
 rehearsal: .venv/installed
@@ -63,16 +68,18 @@ lint: .venv/installed
 reference: .venv/installed
 	python -m pix2pix.config.documentation
 
-# requirements.txt and requirements-gpu.txt, with the hashes of all files, from the versions in pyproject.toml
+# requirements*.txt, with the hashes of all files, from the versions in pyproject.toml
 lock:
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install --quiet pip-tools==7.6.2
 	.venv-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra cluster --extra parquet --extra dev \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file requirements.txt pyproject.toml
-	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["gpu"], \
-		sep="\n")' > .venv-lock/gpu.in
-	.venv-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
-		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file requirements-gpu.txt .venv-lock/gpu.in
+	for extra in gpu bf16; do \
+		$(PYTHON) -c 'import sys, tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
+			print(*extras[sys.argv[1]], sep="\n")' $$extra > .venv-lock/$$extra.in && \
+		.venv-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links \
+			--no-annotate --no-header --output-file requirements-$$extra.txt .venv-lock/$$extra.in || exit 1; \
+	done
 	rm -r .venv-lock
 
 # the table of docs/reruns.md, from dry runs

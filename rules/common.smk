@@ -120,16 +120,17 @@ def everything_of(groups):
 def check_devices():
     """Before the first job: exit if this machine lacks what a job that will run on it needs."""
     jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name in ("train", "predict", "translate")]
-    where = [RUNS[job.wildcards.run].where for job in jobs if job.rule.name == "train"]
-    targets = {each.device_target for each in where}
-    targets |= {predict_target(job.wildcards) for job in jobs if job.rule.name != "train"}
-    targets = sorted(targets - {"CPU"})
-    if targets and (IN_CONDA or not workflow.local_exec or any(each.nodes > 1 for each in where)):
-        print(f"device_target: {', '.join(targets)}: checked where the jobs run, not on this machine", file=sys.stderr)
+    trained = [RUNS[job.wildcards.run] for job in jobs if job.rule.name == "train"]
+    needed = {(run.where.device_target, run.train.precision) for run in trained}
+    needed |= {(predict_target(job.wildcards), "float32") for job in jobs if job.rule.name != "train"}
+    needed = sorted(needed - {("CPU", "float32")})
+    if needed and (IN_CONDA or not workflow.local_exec or any(run.where.nodes > 1 for run in trained)):
+        named = ", ".join(dict.fromkeys(precision if target == "CPU" else target for target, precision in needed))
+        print(f"device_target: {named}: checked where the jobs run, not on this machine", file=sys.stderr)
         return
     try:
-        for target in targets:
-            require(target)
+        for target, precision in needed:
+            require(target, precision)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

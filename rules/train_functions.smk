@@ -8,9 +8,10 @@ def held_out_records(wildcards):
     return shards(run.dataset, "val") if run.train.eval_epoch_freq else []
 
 
-def not_initial(train):
-    """The keys of initial weights that are not given; they are left out, so that commands are those without them."""
-    return {key for key in ("init_ckpt", "init_d_ckpt") if getattr(train, key) is None}
+def not_in_use(train):
+    """Settings that are at their defaults and are then left out, so that commands are those of versions without them."""
+    defaults = {"init_ckpt": None, "init_d_ckpt": None, "precision": "float32"}
+    return {key for key, value in defaults.items() if getattr(train, key) == value}
 
 
 def initial_weights(wildcards):
@@ -21,7 +22,7 @@ def initial_weights(wildcards):
 
 def train_flags(wildcards):
     train = RUNS[wildcards.run].train
-    flags = as_flags(train.model_copy(update={"epoch_num": int(wildcards.epoch)}), left_out=not_initial(train))
+    flags = as_flags(train.model_copy(update={"epoch_num": int(wildcards.epoch)}), left_out=not_in_use(train))
     return shlex.join([*flags, *["--held_out"] * (train.eval_epoch_freq > 0), *held_out_records(wildcards)])
 
 

@@ -46,7 +46,7 @@ def main() -> None:
     settings = read_flags(arguments, TrainSettings)
     where = read_flags(arguments, WhereSettings)
     check_memory(training_memory(settings, where.device_target == "CPU"), where.device_num // where.nodes)
-    prepare(where.device_target)
+    prepare(where.device_target, settings.precision)
     folders = Folders(arguments.ckpt_dir, arguments.train_fakeimg_dir, arguments.loss_show_dir, arguments.state_dir)
     if where.tensorboard:
         check_writer()

@@ -3,12 +3,13 @@
     pip install torch==2.13.0; python timings/train_step.py [--steps 10]
 
 Each side runs in its own process and waits while the other works. PyTorch is measured in float32 with
-its default and its channels_last memory layout, and with bfloat16 autocast in channels_last; ours is float32. Prints
-milliseconds per step (median), ratios (below 1: ours is faster), GFLOP/s, and the percentage of the machine's measured
-rate of float32 matrix multiplication.
+its default and its channels_last memory layout, and with bfloat16 autocast in channels_last; ours in float32,
+and in bf16 where that is installed (make bf16). Prints milliseconds per step (median), ratios (below 1: ours is
+faster), GFLOP/s, and the percentage of the machine's measured rate of float32 matrix multiplication.
 """
 
 import argparse
+import importlib.metadata
 import multiprocessing
 import os
 import statistics
@@ -22,6 +23,7 @@ def run_side(connection, side: str, batch: int) -> None:
     # the library of each side is imported only in its process
     sides = {
         "ours": ours,
+        "ours bf16": ours_bfloat16,
         "torch": torch_default,
         "torch channels_last": torch_channels_last,
         "torch bfloat16": torch_bfloat16,
@@ -41,17 +43,22 @@ def images(batch: int) -> tuple[np.ndarray, np.ndarray]:
     return tuple(random.uniform(-1, 1, (batch, 3, 256, 256)).astype(np.float32) for _ in range(2))
 
 
-def ours(batch: int):
+def ours(batch: int, precision: str = "float32"):
     """Return the step of pix2pix.training.step at full size."""
     import mindspore as ms  # noqa: PLC0415 (only in this side's process)
 
     from pix2pix.config.settings import TrainSettings  # noqa: PLC0415
     from pix2pix.training.step import Trainer  # noqa: PLC0415
 
-    trainer = Trainer(TrainSettings(batch_size=batch))
+    trainer = Trainer(TrainSettings(batch_size=batch, precision=precision))
     x, y = map(ms.Tensor, images(batch))
     rate = ms.Tensor(0.0002, ms.float32)
     return lambda: trainer.step(x, y, rate).asnumpy()
+
+
+def ours_bfloat16(batch: int):
+    """Return the same step with convolutions in bfloat16."""
+    return ours(batch, "bf16")
 
 
 def torch_default(batch: int, channels_last: bool = False, bfloat16: bool = False):
@@ -82,10 +89,10 @@ def multiply_rate(_batch: int):
     return lambda: a @ a
 
 
-def step_gflop(batch: int, ours: bool) -> float:
+def step_gflop(batch: int, side: str) -> float:
     """Floating-point operations of the convolutions of one step in GFLOP, counting a multiply-add as two.
 
-    In our step, both losses share the discriminator's forward pass on the generated image, and its
+    In our step, both losses share the discriminator's forward pass on the generated image, and in float32 its
     convolution from 32 to 31 pixels is 36 matrix multiplications with one row for each of 11 x 11 tiles.
     The transforms are not counted.
     """
@@ -95,19 +102,32 @@ def step_gflop(batch: int, ours: bool) -> float:
     up = sum(16 * joined[i] * (filters[i - 1] if i else 3) * (128 >> i) ** 2 for i in range(8))
     sizes = ((6, 64, 128), (64, 128, 64), (128, 256, 32), (512, 1, 30))
     classify = sum(16 * channels * f * size**2 for channels, f, size in sizes)
-    classify += 256 * 512 * (36 * 11**2 if ours else 16 * 31**2)
+    classify += 256 * 512 * (36 * 11**2 if side == "ours" else 16 * 31**2)
     # generator: forward and both gradients; discriminator: the same twice, plus forward (PyTorch only) and the
     # gradient with respect to its input, for the generator
-    return 2 * batch * (3 * (down + up) + 2 * 3 * classify + (1 if ours else 2) * classify) / 1e9
+    return 2 * batch * (3 * (down + up) + 2 * 3 * classify + (1 if side.startswith("ours") else 2) * classify) / 1e9
+
+
+def installed(package: str) -> bool:
+    """Whether a Python package is installed."""
+    try:
+        return bool(importlib.metadata.version(package))
+    except importlib.metadata.PackageNotFoundError:
+        return False
 
 
 def measure(batch: int, steps: int) -> None:
     """Alternate between the sides and print the results."""
     spawn = multiprocessing.get_context("spawn")
     sides = {}
-    for side in ("ours", "torch", "torch channels_last", "torch bfloat16", "multiply"):
+    for side in ("ours", "ours bf16", "torch", "torch channels_last", "torch bfloat16", "multiply"):
+        if side == "ours bf16" and not installed("onednn-cpu-gomp"):
+            continue
         here, there = spawn.Pipe()
+        # as pix2pix.devices.check starts a training; not imported, since its variables are not for PyTorch
+        os.environ |= {"OMP_WAIT_POLICY": "PASSIVE"} if side == "ours bf16" else {}
         spawn.Process(target=run_side, args=(there, side, batch), daemon=True).start()
+        os.environ.pop("OMP_WAIT_POLICY", None)
         there.close()  # so that a side that fails ends this program
         sides[side] = here
     seconds = {side: [] for side in sides}
@@ -123,13 +143,14 @@ def measure(batch: int, steps: int) -> None:
     print(f"batch {batch}: the machine multiplies at {rate:.0f} GFLOP/s, load {os.getloadavg()[0]:.1f}")
     medians = {side: statistics.median(values) for side, values in seconds.items()}
     for side, median in medians.items():
-        gflop = step_gflop(batch, ours=side == "ours")
+        gflop = step_gflop(batch, side)
         speed = gflop / median
         print(f"  {side:20} {1000 * median:7.0f} ms/step (best {1000 * min(seconds[side]):.0f})", end="")
         print(f" {gflop:5.0f} GFLOP {speed:6.0f} GFLOP/s {100 * speed / rate:4.0f} %")
     best = min(medians["torch"], medians["torch channels_last"])
     print(f"  ratio ours / better of PyTorch in float32: {medians['ours'] / best:.2f}")
-    print(f"  ratio ours / PyTorch in bfloat16: {medians['ours'] / medians['torch bfloat16']:.2f}", flush=True)
+    for side in sorted({"ours", "ours bf16"} & medians.keys()):
+        print(f"  ratio {side} / PyTorch in bfloat16: {medians[side] / medians['torch bfloat16']:.2f}", flush=True)
 
 
 def main() -> None:

@@ -5,6 +5,8 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
+from pix2pix.system.errors import InputError
+
 
 @dataclass(frozen=True)
 class Need:
@@ -13,6 +15,21 @@ class Need:
     name: str
     found: str | None
     remedy: str
+
+
+def require_all(subject: str, needs: list[Need]) -> None:
+    """Check that nothing is missing of what `subject`, a setting with its value, needs.
+
+    Raises:
+        InputError: one line that names everything that is missing, and what to do.
+    """
+    missing: dict[str, list[str]] = {}
+    for need in needs:
+        if need.found is None:
+            missing.setdefault(need.remedy, []).append(need.name)
+    if missing:
+        named = "; ".join(f"{', '.join(names)} ({remedy})" for remedy, names in missing.items())
+        raise InputError(f"{subject}: missing: {named}: see docs/devices.md")
 
 
 def back_end(library: str) -> Path | None:

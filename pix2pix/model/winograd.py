@@ -42,6 +42,7 @@ class WinogradConvolution(nn.Conv2d):
 
     def __init__(self, channels: int, filters: int, bias: bool):
         super().__init__(channels, filters, TAPS, 1, pad_mode="pad", padding=1, has_bias=bias)
+        self.in_bfloat16: ops.Custom | None = None
         self.on_cpu = ms.get_context("device_target") == "CPU"
         outputs, taps, inputs = (np.kron(matrix, matrix) for matrix in transforms())
         # the 6 rows and columns of a tile are 3 of its own and 3 of its neighbour
@@ -51,6 +52,8 @@ class WinogradConvolution(nn.Conv2d):
         )
 
     def construct(self, x):
+        if self.in_bfloat16 is not None:
+            return with_bias(self.in_bfloat16(x, self.weight), self.bias)
         images, channels, height, width = x.shape
         if not self.on_cpu or images * height * width < PIXELS_WORTH_IT:
             return super().construct(x)
@@ -65,7 +68,12 @@ class WinogradConvolution(nn.Conv2d):
         values = values.reshape(images, -1, OUTPUTS * down, OUTPUTS * across)
         # slicing with [...] takes ten times as long
         values = ops.slice(values, (0, 0, 0, 0), (images, values.shape[1], height - 1, width - 1))
-        return values if self.bias is None else values + self.bias.reshape(1, -1, 1, 1)
+        return with_bias(values, self.bias)
+
+
+def with_bias(values: ms.Tensor, bias: ms.Parameter | None) -> ms.Tensor:
+    """(N, C, H, W) plus a bias (C) for each channel, if there is one."""
+    return values if bias is None else values + bias.reshape(1, -1, 1, 1)
 
 
 def overlapping_tiles(x: ms.Tensor, down: int, across: int) -> ms.Tensor:

@@ -10,6 +10,7 @@ from mindspore import Parameter, Tensor, nn, ops
 
 from pix2pix.config.settings import GeneratorSettings, TrainSettings
 from pix2pix.distributed.workers import Sum, Workers
+from pix2pix.model.bfloat16 import use_bfloat16
 from pix2pix.model.checkpoint import load_network, read_checkpoint
 from pix2pix.model.description import check_agreement, generator_settings, read_description
 from pix2pix.model.losses import Losses
@@ -28,6 +29,8 @@ class Trainer:
         self.discriminator = Discriminator(settings)
         for prefix, network in (("generator", self.generator), ("discriminator", self.discriminator)):
             initialise(network, settings)
+            if settings.precision == "bf16":
+                use_bfloat16(network)
             for parameter in network.get_parameters():
                 parameter.name = f"{prefix}.{parameter.name}"
         betas = settings.beta1, settings.beta2

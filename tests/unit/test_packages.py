@@ -46,9 +46,10 @@ def test_requirements_have_the_versions_of_the_project_and_a_hash_for_every_file
     assert [entry.splitlines()[0] for entry in entries if "==" in entry and "--hash=sha256:" not in entry] == []
 
 
-def test_the_requirements_of_gpus_are_those_of_the_extra():
-    text = (ROOT / "requirements-gpu.txt").read_text()
-    assert versions(text.splitlines()) == versions(PROJECT["optional-dependencies"]["gpu"])
+@pytest.mark.parametrize("extra", ["gpu", "bf16"])
+def test_the_requirements_of_an_extra_have_its_versions(extra):
+    text = (ROOT / f"requirements-{extra}.txt").read_text()
+    assert versions(text.splitlines()) == versions(PROJECT["optional-dependencies"][extra])
     assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=[a-z])", text))
 
 
