@@ -7,20 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t
 
-from pix2pix.evaluation.facts import MeasuredRun, Metric
+from pix2pix.evaluation.facts import TITLES, MeasuredRun, Metric
 
 TASK = ("dataset", "direction", "predict_split", "val_pic_size", "keep_aspect")
-TITLES = {
-    "l1": "L1, 8-bit levels",
-    "psnr": "PSNR, dB",
-    "ssim": "SSIM",
-    "pixel_accuracy": "per-pixel accuracy",
-    "class_accuracy": "per-class accuracy",
-    "class_iou": "mean class IoU",
-    "fid": "FID",
-    "kid": "KID",
-}
-LOWER_IS_BETTER = ("l1", "fid", "kid")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,18 @@ from pix2pix.system.json_file import read_json
 FACTS = "facts.json"
 TRAINING_FACTS = "training.json"
 KINDS = ("input", "prediction", "target")  # folders beside FACTS, with one image per name
+# metrics and their names on pages, in the order of columns
+TITLES = {
+    "l1": "L1, 8-bit levels",
+    "psnr": "PSNR, dB",
+    "ssim": "SSIM",
+    "pixel_accuracy": "per-pixel accuracy",
+    "class_accuracy": "per-class accuracy",
+    "class_iou": "mean class IoU",
+    "fid": "FID",
+    "kid": "KID",
+}
+LOWER_IS_BETTER = ("l1", "fid", "kid")
 
 
 class Facts(BaseModel):

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from pix2pix.evaluation.comparison import TITLES, Comparison
+from pix2pix.evaluation.comparison import Comparison
+from pix2pix.evaluation.facts import TITLES
 from pix2pix.system.errors import InputError
 
 

@@ -9,8 +9,7 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from pix2pix.evaluation.comparison import LOWER_IS_BETTER, TITLES
-from pix2pix.evaluation.facts import KINDS
+from pix2pix.evaluation.facts import KINDS, LOWER_IS_BETTER, TITLES
 from pix2pix.pages.html import TEMPLATES
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import replacing

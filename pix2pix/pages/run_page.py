@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from pix2pix import __version__
-from pix2pix.evaluation.comparison import TITLES, rows_of
-from pix2pix.evaluation.facts import KINDS, TRAINING_FACTS, MeasuredRun, TrainingFacts
+from pix2pix.evaluation.comparison import rows_of
+from pix2pix.evaluation.facts import KINDS, TITLES, TRAINING_FACTS, MeasuredRun, TrainingFacts
 from pix2pix.evaluation.fidelity import FEATURES
 from pix2pix.pages.charts import draw_curve
 from pix2pix.pages.curves import CURVES, read_history

@@ -4,8 +4,8 @@ import csv
 import math
 from pathlib import Path
 
-from pix2pix.evaluation.comparison import LOWER_IS_BETTER, TITLES, Comparison, Row, Score, compare_runs, rows_of
-from pix2pix.evaluation.facts import MeasuredRun, Report, Scores
+from pix2pix.evaluation.comparison import Comparison, Row, Score, compare_runs, rows_of
+from pix2pix.evaluation.facts import LOWER_IS_BETTER, TITLES, MeasuredRun, Report, Scores
 from pix2pix.evaluation.fidelity import FEATURES
 from pix2pix.evaluation.published import published_for
 from pix2pix.pages.data_uris import embed_image

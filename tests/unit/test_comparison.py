@@ -11,8 +11,8 @@ from measured import entry
 from PIL import Image
 
 from pix2pix.config.runs import read_config
-from pix2pix.evaluation.comparison import TITLES, compare_runs, rows_of
-from pix2pix.evaluation.facts import Metric
+from pix2pix.evaluation.comparison import compare_runs, rows_of
+from pix2pix.evaluation.facts import TITLES, Metric
 from pix2pix.evaluation.published import published_for, read_published
 from pix2pix.pages.summary import mark_best, place_intervals, write_page, write_table
 from pix2pix.system.errors import InputError
