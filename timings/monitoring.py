@@ -65,7 +65,7 @@ class Timed:
     def __init__(self, monitor: Monitor):
         self.monitor, self.spent = monitor, 0.0
 
-    def begin(self, *position: int) -> None:
+    def begin(self, *position: object) -> None:
         """Start, timed."""
         self.call(self.monitor.begin, *position)
 
@@ -87,7 +87,7 @@ def train_part(training: Training, steps: int) -> float:
     start = time.perf_counter()
     if training.monitor:
         # as at the start of a training: the first page at once, the next one and samples in the first seconds
-        training.monitor.begin(1, 0, steps)
+        training.monitor.begin(1, 0, steps, [])
     training.train_epoch(Progress(disable=True))
     return time.perf_counter() - start
 

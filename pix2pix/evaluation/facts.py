@@ -110,22 +110,36 @@ class TrainingFacts(BaseModel):
     host: str
     device: str
     workers: int
-    threads: int
+    threads: int | list[int]
     pairs: int
     version: str
     mindspore: str
+
+    @property
+    def hardware(self) -> str:
+        """What it was trained on, for example "CPU, 2 workers, 1 thread", or "2 and 1 threads" in turn."""
+        threads = self.threads if isinstance(self.threads, list) else [self.threads]
+        parts = ((str(self.workers), "worker"), (" and ".join(map(str, threads)), "thread"))
+        return ", ".join([self.device, *(f"{number} {name}{'s' * (number != '1')}" for number, name in parts)])
 
 
 def trained_on(ckpt: Path) -> str | None:
     """What trained a checkpoint of a run, for example "CPU, 2 workers, 4 threads"; None: unknown."""
     run = ckpt.resolve().parent.parent
     apart = run / "epochs" / ckpt.stem.partition("_")[2] / TRAINING_FACTS
-    path = apart if apart.exists() else run / TRAINING_FACTS
+    facts = read_training_facts(apart if apart.exists() else run / TRAINING_FACTS)
+    return facts.hardware if facts else None
+
+
+def read_training_facts(path: Path) -> TrainingFacts | None:
+    """Read training.json; None if it does not exist, for example because an earlier version trained the run.
+
+    Raises:
+        InputError: the file is damaged.
+    """
     if not path.exists():
         return None
-    facts = TrainingFacts(**read_json(path, TrainingFacts, "delete it"))
-    parts = ((facts.workers, "worker"), (facts.threads, "thread"))
-    return ", ".join([facts.device, *(f"{number} {name}{'s' * (number != 1)}" for number, name in parts)])
+    return TrainingFacts(**read_json(path, TrainingFacts, "delete it and run the workflow again"))
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

@@ -2,11 +2,10 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from pix2pix import __version__
 from pix2pix.evaluation.comparison import rows_of
-from pix2pix.evaluation.facts import KINDS, TITLES, TRAINING_FACTS, MeasuredRun, TrainingFacts
+from pix2pix.evaluation.facts import KINDS, TITLES, TRAINING_FACTS, MeasuredRun, read_training_facts
 from pix2pix.evaluation.fidelity import FEATURES
 from pix2pix.pages.charts import draw_curve
 from pix2pix.pages.curves import CURVES, read_history
@@ -17,7 +16,6 @@ from pix2pix.pages.html import TEMPLATES
 from pix2pix.pages.training_page import STEP_HISTORY, sample_files
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import replacing
-from pix2pix.system.json_file import read_json
 
 THUMBNAIL = 256
 WIDEST_SAMPLE = 720
@@ -91,7 +89,7 @@ def _training(folder: Path) -> dict[str, object]:
     shown = steps if len(history["epoch"]) < FEW_EPOCHS and len(steps.get("step", ())) > FEW_EPOCHS else history
     samples = sample_files(folder / "fake_img")
     chosen = [samples[i] for i in spread(len(samples), SAMPLES)] if samples else []
-    facts, seconds = _facts(folder / TRAINING_FACTS), sum(history.get("seconds", ()))
+    facts, seconds = read_training_facts(folder / TRAINING_FACTS), sum(history.get("seconds", ()))
     along = "step" if shown is steps else "epoch"
     return {
         "charts": [draw_curve(*words, shown[along], shown[name]) for name, words in CURVES.items() if name in shown],
@@ -100,10 +98,5 @@ def _training(folder: Path) -> dict[str, object]:
         "hours": seconds / 3600,
         "epochs": len(history["epoch"]),
         "facts": facts,
-        "pace": facts["pairs"] * len(history["epoch"]) / seconds if facts and seconds else None,
+        "pace": facts.pairs * len(history["epoch"]) / seconds if facts and seconds else None,
     }
-
-
-def _facts(path: Path) -> dict[str, Any] | None:
-    """Where and when the run was trained; None if an earlier version trained it."""
-    return read_json(path, TrainingFacts, "delete it and run the workflow again") if path.exists() else None

@@ -23,6 +23,7 @@ from pix2pix.model.description import describe
 from pix2pix.monitoring.monitor import Monitor
 from pix2pix.monitoring.samples import statistics_kept, write_samples
 from pix2pix.pages.curves import write_loss_curves
+from pix2pix.system.cores import cores_in_use
 from pix2pix.system.errors import InputError
 from pix2pix.system.progress import Progress
 from pix2pix.system.stopping import StopRequest
@@ -91,7 +92,7 @@ class Training:
         if first:
             base, epochs = folders.history.parent, self.settings.epoch_num
             self.monitor = Monitor(base, folders.fakeimg, where, epochs, self.pairs, number)
-            self.monitor.begin(self.position.epoch, self.position.step, self.steps)
+            self.monitor.begin(self.position.epoch, self.position.step, self.steps, self.position.threads)
         if first and (note := squashing_note(files, self.settings)):
             print(note, file=sys.stderr)
         self.saved = time.monotonic()
@@ -112,7 +113,18 @@ class Training:
         broadcast_parameters(self.trainer.parameters().values(), self.workers)
         epoch, step = broadcast(np.array([position.epoch, position.step], np.float32), self.workers)
         position.epoch, position.step = int(epoch), int(step)
+        if position.epoch <= self.settings.epoch_num:
+            self.note_threads(position.threads)
         return position
+
+    def note_threads(self, used: list[int]) -> None:
+        """Add this process's number of threads to those that the training has used, and log that it has changed."""
+        threads = cores_in_use()
+        if others := [number for number in used if number != threads]:
+            before = " and ".join(map(str, others))
+            print(f"threads: {threads}; it has used {before}, and each number rounds differently", file=sys.stderr)
+        if threads not in used:
+            used.append(threads)
 
     def run(self) -> int:
         """Train to the end of epoch_num; return 0, or the number of the signal that stopped training."""

@@ -33,12 +33,16 @@ VERSION = 2
 
 @dataclass
 class Position:
-    """Progress of a training: `step` steps of epoch `epoch` (from 1) are done and took `seconds`."""
+    """Progress of a training: `step` steps of epoch `epoch` (from 1) are done and took `seconds`.
+
+    `threads`: the numbers of threads that it has used so far; each number rounds differently.
+    """
 
     epoch: Annotated[int, Field(ge=1)] = 1
     step: Annotated[int, Field(ge=0)] = 0
     seconds: Annotated[float, Field(ge=0)] = 0.0
     history: History = field(default_factory=list)
+    threads: list[Annotated[int, Field(ge=1)]] = field(default_factory=list)
 
     def is_past(self, epochs: int) -> bool:
         """Whether more than `epochs` epochs were trained, in whole or in part."""

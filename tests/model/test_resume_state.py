@@ -212,7 +212,7 @@ def test_the_state_is_saved_before_evaluation_on_held_out_pairs(tmp_path):
     assert done.returncode == 1
     with safe_open(tmp_path / "state" / NEWEST, "numpy") as state:
         position = json.loads(state.metadata()["position"])
-    assert (position["epoch"], position["step"]) == (1, 3)
+    assert (position["epoch"], position["step"]) == (1, 5)
 
 
 def test_states_are_saved_after_the_first_epoch_then_by_time_and_a_finished_training_keeps_one(tmp_path):

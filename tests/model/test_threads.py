@@ -1,5 +1,6 @@
 """Trainings run on the cores that they are given, seen in /proc while they run."""
 
+import json
 import os
 import re
 import subprocess
@@ -89,6 +90,20 @@ def test_the_workers_of_a_training_share_its_cores(records, tmp_path):
                 workers[environment["RANK_ID"]] = cores_of(child.pid)
         assert workers == {"0": {"0"}, "1": {"1"}}
     assert "on CPU, 1 threads" in (tmp_path / "a/log").read_text()
+
+
+@two_cores
+def test_a_training_resumed_with_another_number_of_threads_says_so(records, tmp_path):
+    folders = {"ckpt_dir": "ckpt", "train_fakeimg_dir": "fake_img", "loss_show_dir": "loss_show", "state_dir": "state"}
+    places = [f"--{flag}={tmp_path / name}" for flag, name in folders.items()]
+    logs = []
+    for epochs, cores in ((1, "0,1"), (2, "0")):
+        flags = as_flags(SETTINGS.model_copy(update={"epoch_num": epochs}))
+        command = ["taskset", "-c", cores, sys.executable, ROOT / "scripts/train.py", records, *places, *flags]
+        logs.append(subprocess.run(command, check=True, capture_output=True, text=True).stderr)
+    assert "it has used" not in logs[0]
+    assert "threads: 1; it has used 2, and each number rounds differently" in logs[1].splitlines()
+    assert json.loads((tmp_path / "training.json").read_text())["threads"] == [2, 1]
 
 
 def test_training_and_prediction_get_all_cores_and_another_number_reruns_nothing(finished):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import MODULE, TINY_RUN, copy_checkout, draw_pairs, planned, snakemake
+from conftest import TINY_RUN, copy_checkout, draw_pairs, planned, snakemake
 
+MODULE = (sys.executable, "-m", "snakemake")
 EXECUTABLE = (str(Path(sys.executable).with_name("snakemake")),)
 
 

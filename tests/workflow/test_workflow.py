@@ -20,7 +20,8 @@ def pixels(path):
 
 def test_user_folder_gives_predictions_grids_metrics_and_a_summary(finished):
     work, _ = finished
-    for run, (shown, wanted) in {"squares": ("left", "right"), "outlines": ("right", "left")}.items():
+    expected = {"squares": ("left", "right", 3), "outlines": ("right", "left", 5)}
+    for run, (shown, wanted, steps) in expected.items():
         folder = work / "results" / run
         assert sorted(p.name for p in (folder / "predict" / "prediction").iterdir()) == ["1.png", "2.png", "3.png"]
         source = pixels(next(work.glob("data/squares/pairs/val/1.png")))
@@ -34,7 +35,11 @@ def test_user_folder_gives_predictions_grids_metrics_and_a_summary(finished):
         assert first_row[0] == "1"
         assert float(first_row[1]) == pytest.approx(error)
         history = (folder / "history.csv").read_text().splitlines()
-        assert [line.split(",")[:2] for line in history] == [["epoch", "step"], ["1", "3"], ["2", "6"]]
+        assert [line.split(",")[:2] for line in history] == [
+            ["epoch", "step"],
+            ["1", str(steps)],
+            ["2", str(2 * steps)],
+        ]
         assert (folder / "fake_img/epoch_0002.png").exists()
         assert (folder / "loss_show/loss.png").exists()
     table = (work / "results/summary.csv").read_text().splitlines()
