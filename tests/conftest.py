@@ -1,15 +1,17 @@
 """A small dataset, small networks, and real Snakemake runs with them."""
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-import warm_snakemake
+import warm
 import yaml
 from browser import chromium as chromium
 from measured import make_run as make_run
@@ -83,7 +85,7 @@ def snakemake(
             [*start, *flags], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600
         )
     else:
-        done = subprocess.CompletedProcess(flags, *warm_snakemake.run(flags, directory))
+        done = subprocess.CompletedProcess(flags, *warm.run("snakemake", flags, directory))
     assert not check or done.returncode == 0, done.stdout
     return done
 
@@ -98,26 +100,52 @@ def planned(directory: Path, *arguments: str, **how: object) -> dict[str, int]:
 
 def script(name: str, *arguments: object) -> subprocess.CompletedProcess:
     """Run a program in scripts/ directly; stdout and stderr are combined."""
-    command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *map(str, arguments)]
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+    words = list(map(str, arguments))
+    return subprocess.CompletedProcess(words, *warm.run(ROOT / "scripts" / f"{name}.py", words, Path.cwd()))
 
 
 @pytest.fixture(scope="session")
-def tiny_config(tmp_path_factory) -> Path:
+def shared(tmp_path_factory) -> Path:
+    """A folder that all processes of this test run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@contextmanager
+def made_once(path: Path) -> Iterator[Path | None]:
+    """Yield a folder that becomes `path`, or None if another test process has made it."""
+    with open(f"{path}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if path.exists():
+            yield None
+        else:
+            making = path.with_name(f"{path.name}.making")
+            making.mkdir()
+            yield making
+            making.rename(path)
+
+
+@pytest.fixture(scope="session")
+def tiny_config(shared) -> Path:
     """A config file with two runs on a user's dataset."""
-    folder = tmp_path_factory.mktemp("own")
-    draw_pairs(folder / "squares")
-    # the last batch of an epoch has one pair
-    runs = {"squares": TINY_RUN | {"batch_size": 2}, "outlines": TINY_RUN | {"dataset": "squares", "direction": "BtoA"}}
-    config = {"datasets": {"squares": {"folder": str(folder / "squares")}}, "runs": runs, "all": list(runs)}
-    path = folder / "mine.yaml"
-    path.write_text(yaml.safe_dump(config))
-    return path
+    with made_once(shared / "own") as making:
+        if making:
+            draw_pairs(making / "squares")
+            # the last batch of an epoch has one pair
+            runs = {
+                "squares": TINY_RUN | {"batch_size": 2},
+                "outlines": TINY_RUN | {"dataset": "squares", "direction": "BtoA"},
+            }
+            datasets = {"squares": {"folder": str(shared / "own/squares")}}
+            config = {"datasets": datasets, "runs": runs, "all": list(runs)}
+            (making / "mine.yaml").write_text(yaml.safe_dump(config))
+    return shared / "own/mine.yaml"
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, tiny_config) -> tuple[Path, Path]:
+def finished(shared, tmp_path_factory, tiny_config) -> tuple[Path, Path]:
     """The working folder of a complete `snakemake` with the tiny config, and the config file."""
-    directory = tmp_path_factory.mktemp("work")
-    snakemake(directory, "--configfile", str(tiny_config))
-    return directory, tiny_config
+    with made_once(shared / "finished") as making:
+        if making:
+            snakemake(making, "--configfile", str(tiny_config))
+    return shutil.copytree(shared / "finished", tmp_path_factory.mktemp("finished") / "work"), tiny_config

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from pix2pix.evaluation.facts import TITLES, MeasuredRun, Metric
 
@@ -88,5 +88,5 @@ def _score(entries: list[Metric]) -> Score:
     if not np.isfinite(means).all():
         return Score(float(means.mean()))
     mean, std = float(means.mean()), float(means.std(ddof=1))
-    half = float(t.ppf(0.975, len(means) - 1)) * std / math.sqrt(len(means))
+    half = float(stdtrit(len(means) - 1, 0.975)) * std / math.sqrt(len(means))
     return Score(mean, std, mean - half, mean + half)

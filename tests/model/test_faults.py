@@ -8,30 +8,16 @@ import itertools
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import warm
 from archives import contents
 from conftest import ROOT
 from disks import small_disk
 
-# runs a program of scripts/ and kills it just before its n-th rename
-KILLED_AT_A_RENAME = """
-import os, runpy, signal, sys
-left = int(sys.argv[1])
-def watch(event, _):
-    global left
-    if event == "os.rename":
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(watch)
-sys.argv = sys.argv[2:]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
 SMALL = "--g_layers 3 --g_ngf 4"
 TRAIN = (
     f"{SMALL} --epoch_num 2 --n_epochs 1 --n_epochs_decay 1 --batch_size 2 --load_size 36 --train_pic_size 32"
@@ -128,12 +114,10 @@ STAGES = {
 
 
 def run(stage: str, made: Path, out: Path, killed_at: int = 0) -> subprocess.CompletedProcess:
-    """Run the stage's program, with stderr redirected to stdout."""
+    """Run the stage's program, with stderr redirected to stdout; kill it before its rename of this number."""
     words = [word.format(made=made, out=out) for word in STAGES[stage].command.split()]
-    program = [str(ROOT / "scripts" / f"{stage}.py"), *words]
-    if killed_at:
-        program = ["-c", KILLED_AT_A_RENAME, str(killed_at), *program]
-    return subprocess.run([sys.executable, *program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = warm.run(ROOT / "scripts" / f"{stage}.py", words, Path.cwd(), killed_at)
+    return subprocess.CompletedProcess(words, *done)
 
 
 def outputs(stage: str, folder: Path) -> dict[str, bytes]:
