@@ -38,9 +38,10 @@ rehearsal: .venv/installed
 check: lint
 	pytest --quiet --numprocesses $(CORES) tests/unit
 
-# all tests except those on a cluster
+# all tests except those on a cluster; one process more than cores, because some tests wait for other processes
 test: check
-	pytest --numprocesses $(CORES) --dist loadfile --durations 10 tests/distributed tests/workflow tests/model tests/pages
+	pytest --numprocesses $(shell expr $(CORES) + 1) --dist loadfile --no-loadscope-reorder --durations 10 \
+		tests/distributed tests/workflow tests/model tests/pages
 
 # starts a Slurm cluster on this machine; needs root on Debian, and installs Debian's Slurm
 test-slurm: .venv/installed

@@ -13,7 +13,7 @@ import yaml
 from conftest import ROOT, TINY_RUN, draw_pairs, script, snakemake
 
 EPOCHS = 3
-PAIRS = 24
+PAIRS = 16
 RUN = TINY_RUN | {"epoch_num": EPOCHS, "n_epochs": 2, "n_epochs_decay": 2, "batch_size": 1, "dropout": True}
 # dropout requires at least 6 levels
 RUN |= {"g_layers": 6, "train_pic_size": 64, "val_pic_size": 64, "load_size": 68}

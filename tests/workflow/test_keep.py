@@ -18,20 +18,20 @@ def pack(folder: Path, archive: Path) -> None:
         tar.add(folder, "fetched")
 
 
-def make(work: Path, keep: dict[str, bool]) -> Path:
-    """A finished run on a downloaded archive."""
+def make(work: Path, keep: dict[str, bool], *targets: str) -> Path:
+    """A run on a downloaded archive, finished or up to its targets."""
     draw_pairs(work / "images")
     pack(work / "images", work / "fetched.tar.gz")
     datasets = {"fetched": {"mirrors": ["file://fetched.tar.gz"]}}
     config = {"datasets": datasets, "runs": {"fetched": RUN}, "all": ["fetched"], "keep": keep}
     (work / "mine.yaml").write_text(yaml.safe_dump(config))
-    snakemake(work, "--configfile", "mine.yaml")
+    snakemake(work, *targets, "--configfile", "mine.yaml")
     return work
 
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory) -> Path:
-    return make(tmp_path_factory.mktemp("kept"), {})
+    return make(tmp_path_factory.mktemp("kept"), {}, "results/fetched/predict")
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,8 @@ def test_another_learning_rate_restarts_training_with_a_message(finished, tmp_pa
     work, config = finished
     copy = tmp_path / "work"
     shutil.copytree(work, copy)
-    log = snakemake(copy, "squares", "--configfile", str(config), "--config", "runs={squares: {lr: 0.1}}").stdout
+    change = "--configfile", str(config), "--config", "runs={squares: {lr: 0.1}}"
+    log = snakemake(copy, "results/squares/metrics.json", *change).stdout
     assert "not used: of another training (lr was 0.0002, is 0.1)" in log
     before, after = (json.loads((where / "results/squares/metrics.json").read_text()) for where in (work, copy))
     assert before["metrics"] != after["metrics"]
