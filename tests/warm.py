@@ -4,6 +4,7 @@ As a program, `warm.py PROGRAM`, it serves requests: one JSON object per line on
 on stdout. PROGRAM is the path of a program, or `snakemake`.
 """
 
+import atexit
 import json
 import os
 import runpy
@@ -35,7 +36,10 @@ def run(program: str | Path, arguments: list[str], directory: Path, killed_at: i
 @cache
 def _server(program: str) -> subprocess.Popen:
     command = [sys.executable, __file__, program]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    # it ends when its input does
+    atexit.register(server.communicate)
+    return server
 
 
 def _serve(program: str) -> None:

@@ -120,7 +120,8 @@ class Training:
     def note_threads(self, used: list[int]) -> None:
         """Add this process's number of threads to those that the training has used, and log that it has changed."""
         threads = cores_in_use()
-        if others := [number for number in used if number != threads]:
+        others = [number for number in used if number != threads]
+        if others and self.where.device_target == "CPU":
             before = " and ".join(map(str, others))
             print(f"threads: {threads}; it has used {before}, and each number rounds differently", file=sys.stderr)
         if threads not in used:

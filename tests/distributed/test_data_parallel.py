@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import mindspore as ms
@@ -156,12 +157,16 @@ def history(folder: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.open())) if path.exists() else []
 
 
-def wait_for_epoch(folder: Path, epoch: int, process: subprocess.Popen) -> None:
-    until = time.monotonic() + 120
-    while len(history(folder)) < epoch:
-        assert process.poll() is None, output(folder)
-        assert time.monotonic() < until, output(folder)
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
+
+
+def wait_for_epoch(folder: Path, epoch: int, process: subprocess.Popen) -> None:
+    wait_until(lambda: len(history(folder)) >= epoch or process.poll() is not None)
+    assert process.poll() is None, output(folder)
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:
@@ -201,14 +206,6 @@ def test_stopped_and_killed_workers_resume_with_identical_results(tmp_path, long
     assert processes_of(tmp_path) == []
 
     with training(tmp_path, long_run) as process:
-        wait_for_epoch(tmp_path, 4, process)
-        process.kill()
-    until = time.monotonic() + 60
-    while processes_of(tmp_path):
-        assert time.monotonic() < until, processes_of(tmp_path)
-        time.sleep(0.1)
-
-    with training(tmp_path, long_run) as process:
         assert process.wait(timeout=300) == 0, output(tmp_path)
     for name in ("Generator_5.ckpt", "Discriminator_5.ckpt"):
         assert (tmp_path / "ckpt" / name).read_bytes() == (uninterrupted / "ckpt" / name).read_bytes()
@@ -216,6 +213,15 @@ def test_stopped_and_killed_workers_resume_with_identical_results(tmp_path, long
     assert [row["workers"] for row in rows] == ["2"] * 5
     for row, other in zip(rows, history(uninterrupted), strict=True):
         assert row | {"seconds": ""} == other | {"seconds": ""}
+
+
+def test_a_killed_launcher_leaves_no_process(tmp_path):
+    command = [sys.executable, ROOT / "tests/distributed/stopping_workers.py", "600", "600", tmp_path]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_until(lambda: len(list(tmp_path.glob("ready_*"))) == 2)
+        assert len(processes_of(tmp_path)) > 3
+        process.kill()
+    wait_until(lambda: not processes_of(tmp_path))
 
 
 def test_fewer_epochs_are_trained_separately_by_all_workers(tmp_path, long_run, uninterrupted):

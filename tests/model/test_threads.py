@@ -39,15 +39,20 @@ def records(tmp_path_factory) -> Path:
     return path
 
 
+def command(records: Path, folder: Path, pool: str, *flags: object) -> list[str]:
+    named = {"ckpt_dir": "ckpt", "train_fakeimg_dir": "fake_img", "loss_show_dir": "loss_show", "state_dir": "state"}
+    places = [f"--{flag}={folder / name}" for flag, name in named.items()]
+    program = [sys.executable, "-c", PROGRAM, pool, ROOT / "scripts/train.py"]
+    return list(map(str, [*program, records, *places, *as_flags(SETTINGS), *flags]))
+
+
 @contextmanager
 def training(records: Path, folder: Path, pool: str, *flags: str) -> Iterator[subprocess.Popen]:
     """Start a long training that may use cores 0 and 1; yield when it has finished an epoch, and end it."""
-    named = {"ckpt_dir": "ckpt", "train_fakeimg_dir": "fake_img", "loss_show_dir": "loss_show", "state_dir": "state"}
-    places = [f"--{flag}={folder / name}" for flag, name in named.items()]
-    command = [sys.executable, "-c", PROGRAM, pool, ROOT / "scripts/train.py", records, *places, *as_flags(SETTINGS)]
     folder.mkdir()
+    line = command(records, folder, pool, *flags)
     with open(folder / "log", "w") as log:
-        process = subprocess.Popen([*command, *flags], stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(line, stdout=log, stderr=log, start_new_session=True)
     try:
         end = time.monotonic() + 120
         while not (folder / "history.csv").exists():
@@ -77,6 +82,11 @@ def test_two_trainings_at_once_run_all_their_threads_on_different_cores(records,
     ):
         assert [cores_of(first.pid), cores_of(second.pid)] == [{"0"}, {"1"}]
     assert "on CPU, 1 threads" in (tmp_path / "a/log").read_text()
+    # resumed on two cores, it says so, and the result does
+    epochs = (tmp_path / "a/history.csv").read_text().count("\n")
+    done = subprocess.run(command(records, tmp_path / "a", pool, "--epoch_num", epochs), capture_output=True, text=True)
+    assert "threads: 2; it has used 1, and each number rounds differently" in done.stderr.splitlines()
+    assert json.loads((tmp_path / "a/training.json").read_text())["threads"] == [1, 2]
 
 
 @two_cores
@@ -90,20 +100,6 @@ def test_the_workers_of_a_training_share_its_cores(records, tmp_path):
                 workers[environment["RANK_ID"]] = cores_of(child.pid)
         assert workers == {"0": {"0"}, "1": {"1"}}
     assert "on CPU, 1 threads" in (tmp_path / "a/log").read_text()
-
-
-@two_cores
-def test_a_training_resumed_with_another_number_of_threads_says_so(records, tmp_path):
-    folders = {"ckpt_dir": "ckpt", "train_fakeimg_dir": "fake_img", "loss_show_dir": "loss_show", "state_dir": "state"}
-    places = [f"--{flag}={tmp_path / name}" for flag, name in folders.items()]
-    logs = []
-    for epochs, cores in ((1, "0,1"), (2, "0")):
-        flags = as_flags(SETTINGS.model_copy(update={"epoch_num": epochs}))
-        command = ["taskset", "-c", cores, sys.executable, ROOT / "scripts/train.py", records, *places, *flags]
-        logs.append(subprocess.run(command, check=True, capture_output=True, text=True).stderr)
-    assert "it has used" not in logs[0]
-    assert "threads: 1; it has used 2, and each number rounds differently" in logs[1].splitlines()
-    assert json.loads((tmp_path / "training.json").read_text())["threads"] == [2, 1]
 
 
 def test_training_and_prediction_get_all_cores_and_another_number_reruns_nothing(finished):

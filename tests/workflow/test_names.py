@@ -6,8 +6,10 @@ import pytest
 import yaml
 from conftest import TINY_RUN, copy_checkout, draw_pairs, snakemake
 
-from pix2pix.config.runs import read_config
+from pix2pix.config.runs import fidelity_weights, read_config
+from pix2pix.config.settings import FidelitySettings
 
+WEIGHTS = ["file:///x/a%24(touch%20HIT).pth"]
 STRANGE = """-o {z} $(touch HIT) & ; ' " %20 `touch HIT` """.rstrip()
 
 
@@ -54,11 +56,8 @@ def test_checkpoint_may_have_any_name(finished, tmp_path, address):
             "results/given/predict",
         ),
         (
-            {
-                "fidelity": {"weights": ["file:///x/a%24(touch%20HIT).pth"]},
-                "runs": {"given": TINY_RUN | {"dataset": "squares"}},
-            },
-            "results/given/fidelity.json",
+            {"fidelity": {"weights": WEIGHTS}, "runs": {"given": {"dataset": "squares"}}},
+            fidelity_weights(FidelitySettings(weights=WEIGHTS)).path,
         ),
     ],
 )

@@ -65,7 +65,7 @@ def test_reduced_ablation_gives_a_summary_with_all_rows(tmp_path):
     over = small | {"datasets": {"facades": dataset}, "all": runs, "comparisons": {"Small": runs}, "seeds": [4]}
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(over))
     ablation = ROOT / "configs" / "ablation.yaml"
-    snakemake(tmp_path, "--configfile", str(ablation), str(tmp_path / "small.yaml"))
+    snakemake(tmp_path, "results/summary.html", "--configfile", str(ablation), str(tmp_path / "small.yaml"))
     with open(tmp_path / "results/summary.csv", newline="") as file:
         assert [(row["run"], row["seed"]) for row in csv.DictReader(file)] == [(f"{run}_seed4", "4") for run in runs]
     page = (tmp_path / "results/summary.html").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ def test_best_generator_is_kept_and_has_the_recorded_score(tmp_path):
     draw_pairs(tmp_path / "squares")
     runs = {
         # a learning rate at which the generator gets worse again
-        "squares": TINY_RUN | {"epoch_num": 4, "n_epochs": 4, "eval_epoch_freq": 2, "lr": 0.05},
+        "squares": TINY_RUN | {"batch_size": 2, "epoch_num": 4, "n_epochs": 4, "eval_epoch_freq": 2, "lr": 0.05},
         "best": {"dataset": "squares", "ckpt": "results/squares/best/Generator_4.ckpt"},
     }
     config = {"datasets": {"squares": {"folder": str(tmp_path / "squares")}}, "runs": runs}
