@@ -21,7 +21,7 @@ def evaluate_flags(wildcards):
 
 def describe_flags(wildcards):
     run = RUNS[wildcards.run]
-    left_out = run.from_ckpt | not_initial(run.train)
+    left_out = run.from_ckpt | not_in_use(run.train)
     settings = [(k, v) for k, v in (*(() if run.ckpt else run.train), *run.predict) if k not in left_out]
     flags = ["--trained"] * (run.ckpt is None) + ["--fidelity"] * CONFIG.fidelity.enabled
     return shlex.join([*flags, "--settings", *(f"{name}={size_text(value)}" for name, value in dict(settings).items())])
