@@ -6,6 +6,7 @@ MindSpore's convolutions on a CPU are float32 only. convolutions.c beside this f
 import hashlib
 import importlib.metadata
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -30,7 +31,7 @@ def needs() -> list[Need]:
     ]
     if built.exists():
         return [*found, Need(built.name, str(built), "")]
-    compiler = shutil.which(_compiler())
+    compiler = shutil.which(_compiler()[0])
     return [
         *found,
         Need(HEADER, str(header) if header else None, INSTALL),
@@ -66,16 +67,17 @@ def build() -> tuple[Path, Path]:
         assert header
         with replacing(built) as scratch:
             flags = ["-std=gnu11", "-O2", "-shared", "-fPIC", f"-I{header.parent}", "-o", str(scratch)]
-            command = [_compiler(), *flags, str(SOURCE), "-ldl", "-lpthread"]
+            command = [*_compiler(), *flags, str(SOURCE), "-ldl", "-lpthread"]
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
                 lines = [line for line in done.stderr.splitlines() if "error" in line] or [f"status {done.returncode}"]
-                raise InputError(f"{SUBJECT}: {_compiler()} cannot compile {SOURCE.name}: {lines[0]}")
+                raise InputError(f"{SUBJECT}: {shlex.join(_compiler())} cannot compile {SOURCE.name}: {lines[0]}")
     return built, library
 
 
-def _compiler() -> str:
-    return os.environ.get("CC") or "cc"
+def _compiler() -> list[str]:
+    """The compiler's command, which may have arguments: CC="ccache gcc"."""
+    return shlex.split(os.environ.get("CC", "")) or ["cc"]
 
 
 def _processor_has(flag: str) -> bool:

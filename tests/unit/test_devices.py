@@ -1,4 +1,4 @@
-"""What a GPU or an NPU needs: what is found, what is missing, and what is said about it."""
+"""What a GPU, an NPU or bfloat16 needs: what is found, what is missing, and what is said about it."""
 
 import ctypes.util
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from pix2pix.devices import ascend, check, cuda
+from pix2pix.devices import ascend, bfloat16, check, cuda
 from pix2pix.system.errors import InputError
 
 HAS_DRIVER = ctypes.util.find_library("cuda") is not None
@@ -82,7 +82,47 @@ def test_a_cpu_needs_nothing():
     check.prepare("CPU")
 
 
+def test_what_bfloat16_lacks_is_named_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "nothing compiled"))
+    monkeypatch.setenv("CC", "no-such-compiler")
+    for use in (check.require, check.prepare):
+        with pytest.raises(
+            InputError, match=r"precision: bf16: missing: .*a C compiler \(install gcc, or set"
+        ) as error:
+            use("CPU", "bf16")
+        assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("device_target", ["GPU", "Ascend"])
+def test_bfloat16_is_for_the_cpu(device_target):
+    with pytest.raises(
+        InputError, match=f"precision: bf16 is for device_target CPU only: set float32 for {device_target}"
+    ):
+        check.prepare(device_target, "bf16")
+
+
+@pytest.mark.skipif(any(need.found is None for need in bfloat16.needs()), reason="bf16 cannot be used: make bf16")
+def test_a_compiler_that_fails_leaves_no_library(tmp_path, monkeypatch):
+    compiler = tmp_path / "mycc"
+    compiler.write_text("#!/bin/sh\necho 'dnnl.h:1: fatal error: out of paper' >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CC", f"{compiler} -Wall")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a cache"))
+    with pytest.raises(
+        InputError, match=r"^precision: bf16: .*mycc -Wall cannot compile .*: dnnl.h:1: .*out of paper$"
+    ):
+        bfloat16.build()
+    assert list((tmp_path / "a cache" / "pix2pix").iterdir()) == []
+    monkeypatch.delenv("CC")
+    compiled, _ = bfloat16.build()
+    # compiled once: no compiler is needed any more
+    monkeypatch.setenv("CC", "no-such-compiler")
+    assert bfloat16.build()[0] == compiled
+    assert compiled.stat().st_size > 10000
+
+
 def test_looking_for_a_device_does_not_import_mindspore():
     code = "import sys; from pix2pix.devices.check import needs_of; needs_of('GPU'), needs_of('Ascend')"
+    code += "; needs_of('CPU', 'bf16')"
     code += "; sys.exit('mindspore' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)

@@ -74,6 +74,7 @@ CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path], None]]] = [
     ("`epoch_num`, raised with `n_epochs_decay`", (own("epoch_num: 3, n_epochs_decay: 2"),), nothing),
     ("`eval_epoch_freq`", (own("eval_epoch_freq: 1"),), nothing),
     ("`seed` of a run", (own("seed: 1"),), nothing),
+    ("`precision: float32` of a run, the default", (own("precision: float32"),), nothing),
     ("`direction` of a run", (own("direction: BtoA"),), nothing),
     ("`val_pic_size` of a run", (own("val_pic_size: 64"),), nothing),
     ("`predict_split` of a run", (own("predict_split: train"),), nothing),
