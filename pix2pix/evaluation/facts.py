@@ -120,7 +120,9 @@ class TrainingFacts(BaseModel):
         """What it was trained on, for example "CPU, 2 workers, 1 thread", or "2 and 1 threads" in turn."""
         threads = self.threads if isinstance(self.threads, list) else [self.threads]
         parts = ((str(self.workers), "worker"), (" and ".join(map(str, threads)), "thread"))
-        return ", ".join([self.device, *(f"{number} {name}{'s' * (number != '1')}" for number, name in parts)])
+        # of a training that an earlier version finished, the numbers of threads are unknown
+        known = [f"{number} {name}{'s' * (number != '1')}" for number, name in parts if number]
+        return ", ".join([self.device, *known])
 
 
 def trained_on(ckpt: Path) -> str | None:
