@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -17,10 +18,11 @@ import numpy as np
 
 from pix2pix import __version__
 from pix2pix.config.settings import WhereSettings
-from pix2pix.evaluation.facts import TRAINING_FACTS
+from pix2pix.evaluation.facts import TRAINING_FACTS, read_training_facts
 from pix2pix.monitoring.event_files import EventFiles
 from pix2pix.monitoring.step_history import LOSSES, StepHistory
 from pix2pix.pages.training_page import STEP_HISTORY, TRAINING_PAGE, Now, write_training_page
+from pix2pix.system.errors import InputError
 from pix2pix.system.json_file import write_json
 
 FIRST_PAGE, BETWEEN_PAGES = 5.0, 10.0  # seconds
@@ -58,7 +60,7 @@ class Monitor:
     def begin(self, epoch: int, step: int, steps: int, threads: list[int]) -> None:
         """Start after `step` of the `steps` steps of `epoch` (from 1); `threads`: numbers of threads used so far."""
         self.now.epoch, self.now.step, self.now.steps = epoch, step, steps
-        self.facts["threads"] = threads
+        self.facts["threads"] = threads or self._earlier_threads()
         self.started = self.pace_since = time.monotonic()
         self.pace_at = self.now.done
         self.start_clock = True
@@ -73,6 +75,13 @@ class Monitor:
             self.events = EventFiles(self.folder / "tensorboard", self.now.done)
         write_json(self.facts, self.folder / TRAINING_FACTS)
         self.write_page()
+
+    def _earlier_threads(self) -> int | list[int]:
+        """The numbers of threads in training.json: those of a finished training, whose state may not know them."""
+        with suppress(InputError):
+            if facts := read_training_facts(self.folder / TRAINING_FACTS):
+                return facts.threads
+        return []
 
     def after_step(
         self,
