@@ -176,10 +176,6 @@ def initialise(network: nn.Cell, settings: TrainSettings) -> None:
 
 
 def compile_forward(network: nn.Cell) -> Callable[[ms.Tensor], ms.Tensor]:
-    """Compile the network as one graph, without gradients."""
-
-    @ms.jit
-    def forward(x):
-        return network(x)
-
-    return forward
+    """Compile the network, without gradients, as one graph for each shape of its input."""
+    # a function around it would be one function compiled for several networks, which MindSpore warns of
+    return ms.jit(network)
