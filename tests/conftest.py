@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import own_data
 import pytest
 import warm
 import yaml
@@ -127,25 +128,22 @@ def made_once(path: Path) -> Iterator[Path | None]:
 
 @pytest.fixture(scope="session")
 def tiny_config(shared) -> Path:
-    """A config file with two runs on a user's dataset."""
+    """The configuration that docs/own-data.md starts with, a dataset and two runs, made small."""
     with made_once(shared / "own") as making:
         if making:
-            draw_pairs(making / "squares")
-            # the last batch of an epoch has one pair
-            runs = {
-                "squares": TINY_RUN | {"batch_size": 2},
-                "outlines": TINY_RUN | {"dataset": "squares", "direction": "BtoA"},
-            }
-            datasets = {"squares": {"folder": str(shared / "own/squares")}}
-            config = {"datasets": datasets, "runs": runs, "all": list(runs)}
-            (making / "mine.yaml").write_text(yaml.safe_dump(config))
+            draw_pairs(making / "roofs")
+            [config] = own_data.configs("Layout", shared / "own")
+            runs = {name: TINY_RUN | run for name, run in config["runs"].items()}
+            runs["roofs"]["batch_size"] = 2  # the last batch of an epoch has one pair
+            (making / "mine.yaml").write_text(yaml.safe_dump(config | {"runs": runs, "all": list(runs)}))
     return shared / "own/mine.yaml"
 
 
 @pytest.fixture(scope="session")
 def finished(shared, tmp_path_factory, tiny_config) -> tuple[Path, Path]:
-    """The working folder of a complete `snakemake` with the tiny config, and the config file."""
+    """The working folder after the page's first command, and a summary of its runs; and the config file."""
+    arguments = [str(tiny_config) if word == tiny_config.name else word for word in own_data.command("Layout")]
     with made_once(shared / "finished") as making:
         if making:
-            snakemake(making, "--configfile", str(tiny_config))
+            snakemake(making, "all", *arguments)
     return shutil.copytree(shared / "finished", tmp_path_factory.mktemp("finished") / "work"), tiny_config

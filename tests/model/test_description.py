@@ -99,8 +99,8 @@ def test_parameters_of_another_network_give_one_line(tmp_path):
 )
 def test_flag_that_contradicts_the_checkpoint_is_an_error(finished, tmp_path, flags, line):
     work, _ = finished
-    ckpt = work / "results/squares/ckpt/Generator_2.ckpt"
-    records = work / "data/squares/val.mindrecord"
+    ckpt = work / "results/roofs/ckpt/Generator_2.ckpt"
+    records = work / "data/roofs/val.mindrecord"
     result = script("predict", records, "--ckpt", ckpt, "--predict_dir", tmp_path / "out", *flags)
     assert result.returncode == 1
     assert result.stdout.splitlines()[-1].startswith(f"error: {ckpt}: {line}")
@@ -110,13 +110,13 @@ def test_flag_that_contradicts_the_checkpoint_is_an_error(finished, tmp_path, fl
 def test_run_with_a_ckpt_needs_no_architecture_and_predicts_the_same(finished, tmp_path):
     work, own = finished
     config = yaml.safe_load(own.read_text())
-    shutil.copy(work / "results/squares/ckpt/Generator_2.ckpt", tmp_path / "mine.ckpt")
-    config |= {"runs": {"given": {"dataset": "squares", "ckpt": "mine.ckpt"}}, "all": ["given"]}
+    shutil.copy(work / "results/roofs/ckpt/Generator_2.ckpt", tmp_path / "mine.ckpt")
+    config |= {"runs": {"given": {"dataset": "roofs", "ckpt": "mine.ckpt"}}, "all": ["given"]}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
     snakemake(tmp_path, "given", "--configfile", "mine.yaml", "--config", "g_ngf=32")
     for name in ("1", "2", "3"):
         image = f"predict/prediction/{name}.png"
-        assert (tmp_path / "results/given" / image).read_bytes() == (work / "results/squares" / image).read_bytes()
+        assert (tmp_path / "results/given" / image).read_bytes() == (work / "results/roofs" / image).read_bytes()
     facts = json.loads((tmp_path / "results/given/predict/facts.json").read_text())
     assert {key: facts[key] for key in ("g_ngf", "g_layers", "val_pic_size")} == {
         key: TINY_RUN[key] for key in ("g_ngf", "g_layers", "val_pic_size")

@@ -4,8 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-import yaml
-from conftest import planned, script, snakemake
+from conftest import script
 from PIL import Image
 
 import pix2pix
@@ -23,7 +22,7 @@ SHAPE = (20, 31, 3)
 @pytest.fixture(scope="module")
 def ckpt(finished):
     """A run's folder, which holds its checkpoint."""
-    return finished[0] / "results" / "squares"
+    return finished[0] / "results" / "roofs"
 
 
 @pytest.fixture
@@ -89,7 +88,7 @@ def test_size_is_that_of_the_longer_side(ckpt, tmp_path, photo):
 
 def test_loaded_generator_maps_each_kind_of_image_to_the_same_kind(ckpt, photo):
     generator = pix2pix.load_generator(ckpt)
-    assert generator.description.dataset == "squares"
+    assert generator.description.dataset == "roofs"
     expected = generator(photo)
     assert (expected.shape, expected.dtype) == (SHAPE, np.uint8)
     assert np.array_equal(generator(np.stack([photo, photo])), np.stack([expected, expected]))
@@ -117,27 +116,6 @@ def test_dropout_depends_on_the_seed_and_fits_any_size(tmp_path, photo):
     assert not np.array_equal(generator(photo, seed=1), generator(photo, seed=2))
     wide = np.concatenate([photo] * 5, axis=1)
     assert generator(wide).shape == wide.shape
-
-
-def test_workflow_translates_a_folder_and_notices_a_new_image(finished, tmp_path, photo):
-    work, own = finished
-    config = yaml.safe_load(own.read_text())
-    shutil.copy(work / "results/squares/ckpt/Generator_2.ckpt", tmp_path / "mine.ckpt")
-    folder = tmp_path / "-my {photos}'s"
-    folder.mkdir()
-    Image.fromarray(photo).save(folder / "a b.jpg")
-    config |= {"runs": {"given": {"dataset": "squares", "ckpt": "mine.ckpt"}}, "all": ["given"]}
-    config |= {"inputs": {"holiday": {"folder": folder.name, "runs": ["given"]}}}
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
-    snakemake(tmp_path, "holiday", "--configfile", "mine.yaml")
-    made = tmp_path / "results/given/translate/holiday"
-    assert read(made / "prediction/a b.png").shape == SHAPE
-    page = (made / "index.html").read_text()
-    assert 'href="input/a%20b.png"' in page
-    assert 'href="prediction/a%20b.png"' in page
-    assert "1 image: input and prediction." in page
-    Image.fromarray(photo).save(folder / "c.png")
-    assert planned(tmp_path, "holiday", "--configfile", "mine.yaml") == {"translate": 1, "holiday": 1}
 
 
 def test_an_image_larger_than_a_tile_is_translated_as_predict_does_at_native_size(ckpt, photo):

@@ -19,6 +19,6 @@ def test_a_missing_gpu_ends_the_workflow_before_its_download(tmp_path):
 
 
 def test_data_are_prepared_without_the_device(tmp_path, tiny_config):
-    target = "data/squares/val.mindrecord"
+    target = "data/roofs/val.mindrecord"
     snakemake(tmp_path, target, "--configfile", str(tiny_config), "--config", "device_target=GPU")
     assert (tmp_path / target).exists()

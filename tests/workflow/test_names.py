@@ -36,11 +36,11 @@ def test_clone_folder_images_and_title_may_have_any_name(tmp_path):
 @pytest.mark.parametrize("address", ["", "file://"])
 def test_checkpoint_may_have_any_name(finished, tmp_path, address):
     work, own = finished
-    shutil.copy(work / "results/squares/ckpt/Generator_2.ckpt", tmp_path / f"{STRANGE}.ckpt")
+    shutil.copy(work / "results/roofs/ckpt/Generator_2.ckpt", tmp_path / f"{STRANGE}.ckpt")
     name = f"{STRANGE.replace('%', '%25')}.ckpt" if address else f"{STRANGE}.ckpt"
-    dataset = yaml.safe_load(own.read_text())["datasets"]["squares"]
-    run = {"dataset": "squares", "ckpt": address + name}
-    config = {"datasets": {"squares": dataset}, "runs": {"given": run}}
+    dataset = yaml.safe_load(own.read_text())["datasets"]["roofs"]
+    run = {"dataset": "roofs", "ckpt": address + name}
+    config = {"datasets": {"roofs": dataset}, "runs": {"given": run}}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
     snakemake(tmp_path, "results/given/predict", "--configfile", "mine.yaml")
     assert (tmp_path / "results/given/predict/prediction/1.png").exists()

@@ -40,7 +40,7 @@ def test_report_opens_without_errors_and_shows_the_pages(report, chromium):
 
 def test_run_page_contains_grid_losses_scores_and_settings(finished):
     work, _ = finished
-    page = (work / "results/squares/run.html").read_text(encoding="utf-8")
+    page = (work / "results/roofs/run.html").read_text(encoding="utf-8")
     sources = [part.partition('"')[0] for part in page.split('src="')[1:]]
     # input, prediction and target of all three images, and samples of both epochs
     assert len(sources) == 3 * 3 + 2
@@ -49,9 +49,9 @@ def test_run_page_contains_grid_losses_scores_and_settings(finished):
     assert "<dt>epoch_num</dt><dd>2 <small>default 200</small></dd>" in different
     assert "<dt>update_order</dt><dd>simultaneous</dd>" in defaults
     assert "direction" not in different
-    facts = json.loads((work / "results/squares/predict/facts.json").read_text())
+    facts = json.loads((work / "results/roofs/predict/facts.json").read_text())
     assert facts["checkpoint_sha256"] in page
-    metrics = json.loads((work / "results/squares/metrics.json").read_text())
+    metrics = json.loads((work / "results/roofs/metrics.json").read_text())
     assert re.fullmatch(r"CPU, 1 worker, \d+ threads?", metrics["trained_on"])
 
 

@@ -97,7 +97,7 @@ def test_folder_without_a_declared_split_is_an_error_even_with_existing_results(
 
 def test_missing_checkpoint_is_an_error_even_with_existing_results(finished):
     work, config = finished
-    change = "runs={given: {dataset: squares, ckpt: nowhere/g.ckpt}}"
+    change = "runs={given: {dataset: roofs, ckpt: nowhere/g.ckpt}}"
     done = snakemake(work, "-n", "--configfile", str(config), "--config", change, check=False)
     assert done.returncode == 1
     expected = "error: config: runs.given.ckpt: nowhere/g.ckpt: no such file; correct the path"

@@ -25,31 +25,29 @@ def shown(done):
 
 def test_each_job_is_a_line_and_the_last_line_says_what_to_open(work):
     folder, config = work
-    (folder / "results/squares/run.html").unlink()
-    lines = shown(snakemake(folder, "results/squares/run.html", *config))
+    (folder / "results/roofs/run.html").unlink()
+    lines = shown(snakemake(folder, "results/roofs/run.html", *config))
     assert lines[0] == "1 jobs: 1 describe"
-    assert re.fullmatch(rf"{TIME} describe squares", lines[1])
+    assert re.fullmatch(rf"{TIME} describe roofs", lines[1])
     assert re.fullmatch(rf"{TIME} 1 of 1 jobs done", lines[-2])
-    assert re.fullmatch(
-        r"done in \d+ min \d+ s; open results/squares/run.html, results/squares/gallery.html", lines[-1]
-    )
+    assert re.fullmatch(r"done in \d+ min \d+ s; open results/roofs/run.html, results/roofs/gallery.html", lines[-1])
 
 
 def test_a_shell_command_is_shown_on_request(work):
     folder, config = work
-    (folder / "results/squares/run.html").unlink()
-    assert "scripts/describe.py" in snakemake(folder, "results/squares/run.html", "-p", *config).stdout
+    (folder / "results/roofs/run.html").unlink()
+    assert "scripts/describe.py" in snakemake(folder, "results/roofs/run.html", "-p", *config).stdout
 
 
 def test_a_failed_job_is_named_with_its_error_and_its_log(work):
     folder, config = work
-    (folder / "results/squares/metrics.json").write_text("{")
-    (folder / "results/squares/run.html").unlink()
-    done = snakemake(folder, "results/squares/run.html", *config, check=False)
+    (folder / "results/roofs/metrics.json").write_text("{")
+    (folder / "results/roofs/run.html").unlink()
+    done = snakemake(folder, "results/roofs/run.html", *config, check=False)
     assert done.returncode == 1
     error, log, remedy = shown(done)[-3:]
-    assert error.startswith("error: describe squares: failed: results/squares/metrics.json: ")
-    assert log == "  its log: logs/describe/squares.log"
+    assert error.startswith("error: describe roofs: failed: results/roofs/metrics.json: ")
+    assert log == "  its log: logs/describe/roofs.log"
     assert remedy.startswith("  when that is corrected, give the same command again")
     assert "Traceback" not in done.stdout
     assert "CalledProcessError" not in done.stdout
@@ -58,9 +56,9 @@ def test_a_failed_job_is_named_with_its_error_and_its_log(work):
 @pytest.mark.parametrize(
     ("target", "nearest"),
     [
-        ("square", "squares"),
-        ("results/square/predict", "results/squares/predict"),
-        ("results/squares/metric.json", "results/squares/metrics.json"),
+        ("roof", "roofs"),
+        ("results/roof/predict", "results/roofs/predict"),
+        ("results/roofs/metric.json", "results/roofs/metrics.json"),
     ],
 )
 def test_an_unknown_target_gets_the_nearest_names(tmp_path, tiny_config, target, nearest):
@@ -73,5 +71,5 @@ def test_an_unknown_target_gets_the_nearest_names(tmp_path, tiny_config, target,
 
 def test_targets_lists_runs_and_their_files(tmp_path, tiny_config):
     lines = shown(snakemake(tmp_path, "targets", "--configfile", str(tiny_config)))
-    assert {"all", "squares", "results/squares/predict", "results/summary.html", "data/squares/pairs"} <= set(lines)
-    assert "results/squares/ckpt/Generator_2.ckpt" in lines
+    assert {"all", "roofs", "results/roofs/predict", "results/summary.html", "data/roofs/pairs"} <= set(lines)
+    assert "results/roofs/ckpt/Generator_2.ckpt" in lines

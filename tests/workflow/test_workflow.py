@@ -20,16 +20,16 @@ def pixels(path):
 
 def test_user_folder_gives_predictions_grids_metrics_and_a_summary(finished):
     work, _ = finished
-    expected = {"squares": ("left", "right", 3), "outlines": ("right", "left", 5)}
+    expected = {"roofs": ("left", "right", 3), "roofs_backwards": ("right", "left", 5)}
     for run, (shown, wanted, steps) in expected.items():
         folder = work / "results" / run
         assert sorted(p.name for p in (folder / "predict" / "prediction").iterdir()) == ["1.png", "2.png", "3.png"]
-        source = pixels(next(work.glob("data/squares/pairs/val/1.png")))
+        source = pixels(next(work.glob("data/roofs/pairs/val/1.png")))
         halves = {"left": source[:, :32], "right": source[:, 32:]}
         assert np.array_equal(pixels(folder / "predict/input/1.png"), halves[shown])
         assert np.array_equal(pixels(folder / "predict/target/1.png"), halves[wanted])
         metrics = json.loads((folder / "metrics.json").read_text())
-        assert (metrics["n"], metrics["run"], metrics["dataset"]) == (3, run, "squares")
+        assert (metrics["n"], metrics["run"], metrics["dataset"]) == (3, run, "roofs")
         error = np.abs(pixels(folder / "predict/prediction/1.png").astype(int) - halves[wanted]).mean()
         first_row = (folder / "metrics.csv").read_text().splitlines()[1].split(",")
         assert first_row[0] == "1"
@@ -43,8 +43,8 @@ def test_user_folder_gives_predictions_grids_metrics_and_a_summary(finished):
         assert (folder / "fake_img/epoch_0002.png").exists()
         assert (folder / "loss_show/loss.png").exists()
     table = (work / "results/summary.csv").read_text().splitlines()
-    assert [line.split(",")[0] for line in table] == ["run", "squares", "outlines"]
-    assert "squares/gallery.html" in (work / "results/summary.html").read_text()
+    assert [line.split(",")[0] for line in table] == ["run", "roofs", "roofs_backwards"]
+    assert "roofs/gallery.html" in (work / "results/summary.html").read_text()
 
 
 def test_nothing_to_do_after_a_complete_run(finished):
@@ -63,10 +63,10 @@ def test_another_learning_rate_restarts_training_with_a_message(finished, tmp_pa
     work, config = finished
     copy = tmp_path / "work"
     shutil.copytree(work, copy)
-    change = "--configfile", str(config), "--config", "runs={squares: {lr: 0.1}}"
-    log = snakemake(copy, "results/squares/metrics.json", *change).stdout
+    change = "--configfile", str(config), "--config", "runs={roofs: {lr: 0.1}}"
+    log = snakemake(copy, "results/roofs/metrics.json", *change).stdout
     assert "not used: of another training (lr was 0.0002, is 0.1)" in log
-    before, after = (json.loads((where / "results/squares/metrics.json").read_text()) for where in (work, copy))
+    before, after = (json.loads((where / "results/roofs/metrics.json").read_text()) for where in (work, copy))
     assert before["metrics"] != after["metrics"]
 
 
@@ -74,11 +74,11 @@ def test_deleted_prediction_is_recreated_from_the_checkpoint(finished, tmp_path)
     work, config = finished
     copy = tmp_path / "work"
     shutil.copytree(work, copy)
-    shutil.rmtree(copy / "results/squares/predict")
-    arguments = "results/squares/predict", "--configfile", str(config)
+    shutil.rmtree(copy / "results/roofs/predict")
+    arguments = "results/roofs/predict", "--configfile", str(config)
     assert planned(copy, *arguments) == {"predict": 1}
     snakemake(copy, *arguments)
-    predictions = "results/squares/predict/prediction"
+    predictions = "results/roofs/predict/prediction"
     for name in ("1.png", "2.png", "3.png"):
         assert np.array_equal(pixels(copy / predictions / name), pixels(work / predictions / name))
 
