@@ -109,6 +109,7 @@ class TrainingFacts(BaseModel):
     ended: str | None = None
     host: str
     device: str
+    precision: str = "float32"
     workers: int
     threads: int | list[int]
     pairs: int
@@ -117,12 +118,12 @@ class TrainingFacts(BaseModel):
 
     @property
     def hardware(self) -> str:
-        """What it was trained on, for example "CPU, 2 workers, 1 thread", or "2 and 1 threads" in turn."""
+        """What it was trained on: "CPU, 2 workers, 1 thread", "CPU, bf16, ...", or "... 2 and 1 threads" in turn."""
         threads = self.threads if isinstance(self.threads, list) else [self.threads]
         parts = ((str(self.workers), "worker"), (" and ".join(map(str, threads)), "thread"))
         # of a training that an earlier version finished, the numbers of threads are unknown
         known = [f"{number} {name}{'s' * (number != '1')}" for number, name in parts if number]
-        return ", ".join([self.device, *known])
+        return ", ".join([self.device, *(["bf16"] if self.precision == "bf16" else []), *known])
 
 
 def trained_on(ckpt: Path) -> str | None:

@@ -17,7 +17,7 @@ import mindspore as ms
 import numpy as np
 
 from pix2pix import __version__
-from pix2pix.config.settings import WhereSettings
+from pix2pix.config.settings import TrainSettings, WhereSettings
 from pix2pix.evaluation.facts import TRAINING_FACTS, read_training_facts
 from pix2pix.monitoring.event_files import EventFiles
 from pix2pix.monitoring.step_history import LOSSES, StepHistory
@@ -39,14 +39,17 @@ class Monitor:
     Its own failures, for example a full disk, are reported once and do not end the training.
     """
 
-    def __init__(self, folder: Path, samples: Path, where: WhereSettings, epochs: int, pairs: int, workers: int):
+    def __init__(
+        self, folder: Path, samples: Path, where: WhereSettings, settings: TrainSettings, pairs: int, workers: int
+    ):
         self.folder, self.samples, self.where = folder, samples, where
-        self.now = Now(title=_title(folder), epochs=epochs, workers=workers)
+        self.now = Now(title=_title(folder), epochs=settings.epoch_num, workers=workers)
         self.facts = {
             "started": datetime.now().astimezone().isoformat(timespec="seconds"),
             "host": socket.gethostname(),
             "process": os.getpid(),
             "device": where.device_target,
+            "precision": settings.precision,
             "workers": workers,
             "nodes": where.nodes,
             "threads": [],

@@ -90,8 +90,8 @@ class Training:
         self.take_samples = partial(write_samples, self.trainer.generate, files, self.settings)
         self.monitor = None
         if first:
-            base, epochs = folders.history.parent, self.settings.epoch_num
-            self.monitor = Monitor(base, folders.fakeimg, where, epochs, self.pairs, number)
+            base = folders.history.parent
+            self.monitor = Monitor(base, folders.fakeimg, where, self.settings, self.pairs, number)
             self.monitor.begin(self.position.epoch, self.position.step, self.steps, self.position.threads)
         if first and (note := squashing_note(files, self.settings)):
             print(note, file=sys.stderr)

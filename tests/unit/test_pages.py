@@ -111,3 +111,5 @@ def test_scores_say_what_trained_the_generator(tmp_path):
     assert trained_on(ckpt) == "CPU, 2 workers, 2 and 1 threads"
     write_json(facts | {"threads": [], "version": "0.1.0", "mindspore": "2.10.0"}, tmp_path / "run/training.json")
     assert trained_on(ckpt) == "CPU, 2 workers"
+    write_json(facts | {"precision": "bf16", "version": "0.1.0", "mindspore": "2.10.0"}, tmp_path / "run/training.json")
+    assert trained_on(ckpt) == "CPU, bf16, 2 workers, 1 thread"
