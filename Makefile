@@ -4,7 +4,7 @@ CORES ?= 2
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo rehearsal gpu bf16 try check test test-slurm test-browser lint reference lock reruns clean
+.PHONY: demo rehearsal gpu bf16 try check unit test test-slurm test-browser lint reference lock reruns clean
 
 demo: .venv/installed
 	snakemake --cores $(CORES) demo results/summary.html $(if $(wildcard workflow/try/runtime),results/demo/try.html)
@@ -35,7 +35,10 @@ rehearsal: .venv/installed
 	python scripts/rehearse.py --cores $(CORES) $(FLAGS)
 
 # lint, types and the tests that need neither MindSpore nor Snakemake: under a minute
-check: lint
+check: .venv/installed
+	$(MAKE) --no-print-directory --jobs 2 --output-sync lint unit
+
+unit: .venv/installed
 	pytest --quiet --numprocesses $(CORES) tests/unit
 
 # all tests except those on a cluster; one process more than cores, because some tests wait for other processes
