@@ -8,7 +8,7 @@ All of these become OUTPUT/train/1.jpg, byte for byte.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
@@ -17,6 +17,7 @@ from pix2pix.data.images import half_size, joined
 from pix2pix.data.left_out import LEFT_OUT, write_left_out
 from pix2pix.data.packing import Write, as_files, as_zips
 from pix2pix.data.sorting import HopelessError, Sorter, shortened
+from pix2pix.sources.members import Files
 from pix2pix.sources.reading import reader_of
 from pix2pix.sources.split_file import Reader
 from pix2pix.system.checksum import verify
@@ -94,9 +95,7 @@ def _check_source(source: Path, output: Path, sha256: str | None) -> int | None:
     return source.stat().st_size
 
 
-def _save_all(
-    images: Iterator[tuple[PurePosixPath, bytes]], write: Write, sorter: Sorter, threads: int, title: str
-) -> None:
+def _save_all(images: Files, write: Write, sorter: Sorter, threads: int, title: str) -> None:
     """Check and write the images in parallel, with a limited number of them in memory."""
     counts = [count for count in sorter.splits.values() if count is not None]
     total = sum(counts) if len(counts) == len(sorter.splits) else None
@@ -114,6 +113,10 @@ def _save_all(
                 bar.update()
 
         for path, data in images:
+            if isinstance(data, InputError):
+                sorter.note_unreadable(path, str(data))
+                bar.update()
+                continue
             finish(WAITING * threads - 1, max(0, IN_MEMORY - len(data)))
             pending.append((path, len(data), pool.submit(_save, data, path, write)))
         finish(0, 0)

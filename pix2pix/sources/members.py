@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import IO
 
+from pix2pix.system.errors import InputError
+
 LARGEST_FILE = 2**28  # bytes; image files are smaller, and larger files could fill the memory
 LONGEST_NAME = 4096  # characters; no operating system has longer paths
 
 Wanted = Callable[[PurePosixPath], bool]
 Refuse = Callable[[str], None]
-Files = Iterator[tuple[PurePosixPath, bytes]]
+# the content of a file, or why it cannot be read, which may be tolerated
+Files = Iterator[tuple[PurePosixPath, bytes | InputError]]
 
 
 class UnsoundError(Exception):

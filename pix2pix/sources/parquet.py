@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pix2pix.sources.members import LARGEST_FILE, Files, Refuse, Wanted, too_large
+from pix2pix.sources.members import LARGEST_FILE, Files, Refuse, Wanted
 from pix2pix.system.errors import InputError
 
 COLUMNS = ("imageA", "imageB")
@@ -21,14 +21,14 @@ Join = Callable[[bytes, bytes], bytes]
 
 
 def parquet_files(join: Join, source: Path, wanted: Wanted, refuse: Refuse) -> Files:
-    """Yield the rows as {split}/{number}.png, each made of its two images.
+    """Yield the rows as {split}/{number}.png, each made of its two images, or with why it is not a pair.
 
     Args:
         join: makes the file of a pair from those of its left and right half; raises an InputError with the
             problem if that is not possible.
         source: a parquet file, or a folder that contains some.
         wanted: tells whether a pair is to be read.
-        refuse: called with a line for each row without two images that fit.
+        refuse: not called, since nothing but rows can be wrong.
 
     Raises:
         InputError: pyarrow is not installed; there are no such files; one is damaged, lacks the columns, or does not
@@ -48,17 +48,18 @@ def parquet_files(join: Join, source: Path, wanted: Wanted, refuse: Refuse) -> F
             name = PurePosixPath(split, f"{numbers[split]}.png")
             if not wanted(name):
                 continue
-            where = f"{path.name}: row {row}"
-            left, right = images
-            if not left or not right:
-                refuse(f"{where}: has no bytes in {COLUMNS[0] if not left else COLUMNS[1]}")
-            elif (size := max(len(left), len(right))) > LARGEST_FILE:
-                refuse(too_large(where, size))
-            else:
-                try:
-                    yield name, join(left, right)
-                except InputError as error:
-                    refuse(f"{where}: {error}")
+            try:
+                yield name, _pair(join, *images)
+            except InputError as error:
+                yield name, InputError(f"{path.name}: row {row}: {error}")
+
+
+def _pair(join: Join, left: bytes | None, right: bytes | None) -> bytes:
+    if not left or not right:
+        raise InputError(f"has no bytes in {COLUMNS[0] if not left else COLUMNS[1]}")
+    if (size := max(len(left), len(right))) > LARGEST_FILE:
+        raise InputError(f"is too large for an image ({size:,} bytes)")
+    return join(left, right)
 
 
 def _parquets(source: Path) -> list[Path]:

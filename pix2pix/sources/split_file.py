@@ -65,7 +65,8 @@ def _find(read: Reader, source: Path, split_file: str) -> tuple[PurePosixPath, b
             return path.parent, on_disk.read_bytes()
     else:
         for found, data in read(lambda each: PurePosixPath(*each.parts[-len(path.parts) :]) == path, lambda line: None):
-            return found.parent, data
+            if isinstance(data, bytes):
+                return found.parent, data
     raise InputError(f"{source}: contains no {split_file}")
 
 

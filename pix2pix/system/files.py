@@ -14,6 +14,7 @@ from tempfile import mkdtemp
 # a file in every scratch folder; the process that uses the folder locks it, and the system releases the lock
 # when that process ends
 OWNER = ".owner"
+NAMED_AT_MOST = 240  # bytes of NAME in .NAME.XXXXXXXX.part: Linux allows 255 in all
 MANY_FILES = 1000  # flushing one by one takes longer than flushing the file system
 
 
@@ -43,6 +44,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 def scratch_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder `.NAME.XXXX.part` next to `path` to create `path` in; delete it when the block ends.
 
+    A long NAME is cut.
     Folders left behind by processes that were killed while they created the same `path` are deleted first.
 
     Raises:
@@ -67,7 +69,7 @@ def scratch_folder(path: Path) -> Iterator[Path]:
 def _own_folder(path: Path) -> tuple[Path, int]:
     """Create a scratch folder; return it and the open lock file that keeps other processes from deleting it."""
     while True:
-        folder = Path(mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+        folder = Path(mkdtemp(dir=path.parent, prefix=_start(path), suffix=".part"))
         with suppress(FileNotFoundError):
             owner = os.open(folder / OWNER, os.O_CREAT | os.O_RDWR)
             # another process may have found the folder before it was locked, and deleted it as abandoned
@@ -76,8 +78,13 @@ def _own_folder(path: Path) -> tuple[Path, int]:
             os.close(owner)
 
 
+def _start(path: Path) -> str:
+    """What the names of the scratch folders of `path` start with."""
+    return f".{os.fsdecode(os.fsencode(path.name)[:NAMED_AT_MOST])}."
+
+
 def _remove_abandoned(path: Path) -> None:
-    remove_scratch(path.parent, f".{glob.escape(path.name)}.*part")
+    remove_scratch(path.parent, f"{glob.escape(_start(path))}*part")
 
 
 def remove_scratch(folder: Path, pattern: str = ".*part") -> None:

@@ -1,5 +1,6 @@
 """Atomic outputs, and cleanup after killed processes."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -39,6 +40,16 @@ def test_files_of_a_killed_process_are_removed_for_the_same_output(tmp_path, kin
     with start_writing(output, kind) as killed:
         killed.send_signal(signal.SIGKILL)
     assert len(list(tmp_path.iterdir())) == 1
+    with replacing(output) as scratch:
+        scratch.write_text("whole")
+    assert list(tmp_path.iterdir()) == [output]
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127, b"\xff" * 250])
+def test_output_may_have_the_longest_name(tmp_path, name):
+    output = tmp_path / os.fsdecode(name)
+    with start_writing(output, "file") as killed:
+        killed.send_signal(signal.SIGKILL)
     with replacing(output) as scratch:
         scratch.write_text("whole")
     assert list(tmp_path.iterdir()) == [output]

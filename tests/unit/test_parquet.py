@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -71,13 +72,23 @@ def test_rows_that_are_no_pairs_are_listed(tmp_path):
     write_parquet(tmp_path / "hub/train.parquet", rows)
     with pytest.raises(InputError) as error:
         read(tmp_path / "hub", tmp_path / "p", {"train": 4})
-    lines = str(error.value).splitlines()
-    assert [line.removeprefix(f"{tmp_path / 'hub'}: ") for line in lines[:2]] == [
-        "train.parquet: row 2: has no bytes in imageB",
-        "train.parquet: row 3: its halves have different sizes: 8x6 and 10x6",
+    no_image = "is not an image (JPEG, PNG, WEBP, BMP, TIFF, PPM), or is truncated"
+    bad = [
+        "train/2.png: train.parquet: row 2: has no bytes in imageB",
+        "train/3.png: train.parquet: row 3: its halves have different sizes: 8x6 and 10x6",
+        f"train/4.png: train.parquet: row 4: left half: {no_image}",
     ]
-    assert lines[2].startswith(f"{tmp_path / 'hub'}: train.parquet: row 4: left half: is not an image")
+    assert str(error.value).splitlines() == [f"{tmp_path / 'hub'}: {line}" for line in bad]
     assert not (tmp_path / "p").exists()
+    # like images that cannot be read, they may be tolerated
+    flags = ("--parquet", "--splits", "train=4", "--bad", 3, "--packed")
+    done = script("extract", tmp_path / "hub", tmp_path / "p", *flags)
+    assert done.returncode == 0, done.stdout
+    assert "tolerated: 3 unreadable images of train/ left out" in done.stdout.splitlines()[-1]
+    listed = json.loads((tmp_path / "left_out.json").read_text())["images"]
+    assert [f"{name}: {problem}" for name, problem in listed.items()] == bad
+    with zipfile.ZipFile(tmp_path / "p/train.zip") as packed:
+        assert packed.namelist() == ["1.png"]
 
 
 def test_other_files_are_refused_with_one_line(tmp_path):
