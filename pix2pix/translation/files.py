@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pix2pix.data.images import open_rgb
+from pix2pix.data.images import MAX_PIXELS, open_rgb
 from pix2pix.evaluation.prediction import IMAGES_AT_ONCE
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import natural_order, replacing
@@ -99,6 +99,7 @@ def translate_files(
         the names of the images that were written; those that were not are reported on stderr, one line each.
 
     Raises:
+        InputError: the checkpoint is damaged or not of a generator.
         OSError: the folder cannot be written.
     """
     written: list[str] = []
@@ -134,12 +135,14 @@ def _translate(
     """Translate images of one padded size with consecutive numbers; report those that are too large."""
     if not group:
         return
+    size = generator.padded_size(group[0][1])
     try:
-        translator = generator.translator(generator.padded_size(group[0][1]), seed)
+        generator.check_size(size)
     except InputError as error:
         for number, _ in group:
             print(f"error: {images[number]}: {error}", file=sys.stderr, flush=True)
         return
+    translator = generator.translator(size, seed)
     for start in range(0, len(group), translator.images):
         part = group[start : start + translator.images]
         outputs = translator([pixels for _, pixels in part], part[0][0])
@@ -164,6 +167,8 @@ def _decode(path: Path, size: int) -> Image.Image | InputError:
     if size in (0, longer):
         return image
     width, height = (max(1, round(side * size / longer)) for side in image.size)
+    if width * height > MAX_PIXELS:
+        return InputError(f"{path}: would be {width}x{height}: more than {MAX_PIXELS:,} pixels: lower --size")
     return image.resize((width, height), Image.Resampling.BICUBIC)
 
 

@@ -123,21 +123,32 @@ class LoadedGenerator:
         height, width = (-(-side // unit) * unit for side in image.shape[:2])
         return (height, width) if max(height, width) <= self.tile_size else NATIVE
 
-    def translator(self, size: tuple[int, int] | str, seed: int) -> Translator:
-        """The translator for images of this padded size, or for tiles, the same as in prediction.
+    def check_size(self, size: tuple[int, int] | str) -> None:
+        """Check that images of this padded size, or tiles, can be translated.
 
         Raises:
             InputError: this machine has not enough memory for the size.
         """
+        needed = prediction_memory(self._settings(size, 0), self.on_cpu)
+        check_memory({"size of the image": sum(needed.values())})
+
+    def _settings(self, size: tuple[int, int] | str, seed: int) -> PredictSettings:
+        # without validation: here an image may also be smaller than the SSIM window
+        chosen: dict[str, Any] = {"val_pic_size": size, "tile_size": self.tile_size, "seed": seed}
+        return PredictSettings.model_construct(**self.settings.model_dump(), **chosen)
+
+    def translator(self, size: tuple[int, int] | str, seed: int) -> Translator:
+        """The translator for images of this padded size, or for tiles, the same as in prediction.
+
+        Raises:
+            InputError: this machine has not enough memory for the size, or the checkpoint is not of a generator.
+        """
         key = (size, seed if self.settings.dropout else 0)
         if key not in self._translators:
-            # without validation: here an image may also be smaller than the SSIM window
-            chosen: dict[str, Any] = {"val_pic_size": size, "tile_size": self.tile_size, "seed": seed}
-            settings = PredictSettings.model_construct(**self.settings.model_dump(), **chosen)
-            check_memory({"size of the image": sum(prediction_memory(settings, self.on_cpu).values())})
+            self.check_size(size)
             while len(self._translators) >= SIZES_KEPT:
                 del self._translators[next(iter(self._translators))]
-            self._translators[key] = Translator(settings, self.path)
+            self._translators[key] = Translator(self._settings(size, seed), self.path)
         return self._translators[key]
 
     def translate(self, image: np.ndarray, seed: int, number: int) -> np.ndarray:

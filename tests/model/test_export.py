@@ -168,6 +168,16 @@ def test_try_page_translates_what_is_painted(chromium, try_page):
     assert np.ptp(shown(window, "drawing"), axis=(0, 1)).max() == 0
 
 
+def drop(window, file, name: str) -> None:
+    """Drop a file on the page."""
+    data = window.evaluate_handle(
+        "([bytes, name]) => {"
+        " const data = new DataTransfer(); data.items.add(new File([new Uint8Array(bytes)], name)); return data; }",
+        [list(file.read_bytes()), name],
+    )
+    window.dispatch_event("#drawing", "drop", {"dataTransfer": data})
+
+
 def test_try_page_opens_an_image_and_saves_the_output(chromium, try_page, tmp_path):
     Image.new("RGB", (90, 40), (200, 10, 30)).save(tmp_path / "my house.jpg", quality=100)
     window = look(chromium, try_page)
@@ -181,6 +191,9 @@ def test_try_page_opens_an_image_and_saves_the_output(chromium, try_page, tmp_pa
     assert download.value.suggested_filename == "my house.png"
     with Image.open(download.value.path()) as image:
         assert np.array_equal(np.asarray(image.convert("RGB")), after)
+    drop(window, tmp_path / "my house.jpg", "my barn.jpg")
+    window.wait_for_function("output.dataset.name === 'my barn'")
+    assert np.array_equal(shown(window), after)
     (tmp_path / "text.png").write_text("no image")
     window.locator("#file").set_input_files(tmp_path / "text.png")
     window.get_by_text("text.png: is not an image that this browser can read").wait_for()

@@ -1,5 +1,6 @@
 """Lone images are translated at their own size, like the pairs that they are part of."""
 
+import re
 import shutil
 
 import numpy as np
@@ -84,6 +85,23 @@ def test_size_is_that_of_the_longer_side(ckpt, tmp_path, photo):
     result = script("translate", tmp_path / "a.png", "--ckpt", ckpt, "--out", tmp_path / "out", "--size", 64)
     assert result.returncode == 0, result.stdout
     assert read(tmp_path / "out/a.png").shape == (41, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        (("--size", 100000), "a.png: would be 100000x64516: more than 89,478,485 pixels: lower --size"),
+        (("--ckpt", "ckpt/Discriminator_2.ckpt"), "ckpt/Discriminator_2.ckpt: no float32 model.model.0.weight"),
+    ],
+)
+def test_images_or_weights_that_cannot_be_used_give_one_line(ckpt, tmp_path, photo, monkeypatch, flags, line):
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    monkeypatch.chdir(ckpt)
+    result = script("translate", tmp_path / "a.png", "--ckpt", ckpt, "--out", tmp_path / "out", *flags)
+    assert result.returncode == 1
+    assert re.search(rf"^error: .*{re.escape(line)}", result.stdout, re.MULTILINE)
+    assert "Discriminator" not in line or result.stdout.count("error: ") == 1
+    assert not (tmp_path / "out/a.png").exists()
 
 
 def test_loaded_generator_maps_each_kind_of_image_to_the_same_kind(ckpt, photo):
