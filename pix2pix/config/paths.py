@@ -16,13 +16,13 @@ INITIAL_KEYS = ("init_ckpt", "init_d_ckpt")
 def check_paths(config: Config) -> None:
     """Check that the files and folders in the configuration exist; Snakemake does not once results exist.
 
-    These are each dataset's folders, with a readable folder for each split, its lists, the folders of inputs, and each
-    run's ckpt, except those in results/, which the workflow creates.
+    These are each dataset's folders, with a readable folder for each split, its lists and parquet files, the folders of
+    inputs, and each run's ckpt, except those in results/, which the workflow creates.
 
     Raises:
         InputError: with one line per problem.
     """
-    wrong = [*_folders(config), *_checkpoints(config), *_inputs(config)]
+    wrong = [*_folders(config), *_parquets(config), *_checkpoints(config), *_inputs(config)]
     if wrong:
         raise InputError("\n".join(wrong))
 

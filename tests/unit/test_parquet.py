@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from archives import contents, image, make_archive, make_folder
 from conftest import script
 from PIL import Image
 
-from pix2pix.config.paths import listing_of, listing_of_all
+from pix2pix.config.paths import check_paths, listing_of, listing_of_all
+from pix2pix.config.runs import read_config
 from pix2pix.data.extract import extract
 from pix2pix.data.images import joined
 from pix2pix.sources.reading import reader_of
@@ -109,6 +111,15 @@ def test_other_files_are_refused_with_one_line(tmp_path):
             read(source, tmp_path / "p", {"train": None})
         assert str(error.value).startswith(f"{source}: {reason}")
         assert "\n" not in str(error.value)
+
+
+def test_missing_files_are_noticed_before_the_first_job(tmp_path):
+    config = {"all": ["shoes"], "datasets": {"shoes": {"parquet": str(tmp_path / "shoes")}}, "runs": {"shoes": {}}}
+    expected = f"config: datasets.shoes.parquet: {tmp_path}/shoes: no such file or folder; correct the path"
+    with pytest.raises(InputError, match=f"^{re.escape(expected)}$"):
+        check_paths(read_config(config)[0])
+    write_parquet(tmp_path / "shoes/train-0.parquet", [(b"", b"")])
+    check_paths(read_config(config)[0])
 
 
 IMAGES = {f"images/{name}.jpg": image(shade=n) for n, name in enumerate("abcde")}
