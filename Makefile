@@ -62,10 +62,11 @@ lint: .venv/installed
 	snakemake --lint
 	mypy
 
-.venv/installed: requirements.txt
+.venv/installed: requirements.txt workflow/plugins/snakemake_logger_plugin_pix2pix/__init__.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	echo "$(CURDIR)/workflow/plugins" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pix2pix_plugins.pth"
 	touch $@
 
 # files generated from the settings: the schema and docs/parameters.md
