@@ -74,6 +74,8 @@ def _become(argv: list[str], cwd: str, output: str, environ: dict[str, str]) -> 
     os.environ.clear()
     os.environ.update(environ)
     sys.argv[:] = argv
+    # with which a program starts itself once more (pix2pix.devices.check)
+    sys.orig_argv[:] = [sys.executable, *argv]
 
 
 def _kill_at_rename(number: int) -> None:
