@@ -13,7 +13,7 @@ from pix2pix.config.paths import check_paths, listing_of, listing_of_all
 from pix2pix.config.runs import BENCHMARKS, fidelity_weights, read_config
 from pix2pix.config.settings import GeneratorSettings, PredictSettings
 from pix2pix.config.values import size_text
-from pix2pix.devices.check import require
+from pix2pix.devices.check import check_agreement, require
 from pix2pix.pairing.lists import files_digest
 from pix2pix.planning.sizes import PUBLISHED, largest_data, training_bytes
 from pix2pix.system.checksum import sha256_of
@@ -124,11 +124,13 @@ def check_devices():
     needed = {(run.where.device_target, run.train.precision) for run in trained}
     needed |= {(predict_target(job.wildcards), "float32") for job in jobs if job.rule.name != "train"}
     needed = sorted(needed - {("CPU", "float32")})
-    if needed and (IN_CONDA or not workflow.local_exec or any(run.where.nodes > 1 for run in trained)):
-        named = ", ".join(dict.fromkeys(precision if target == "CPU" else target for target, precision in needed))
-        print(f"device_target: {named}: checked where the jobs run, not on this machine", file=sys.stderr)
-        return
     try:
+        for target, precision in needed:
+            check_agreement(target, precision)
+        if needed and (IN_CONDA or not workflow.local_exec or any(run.where.nodes > 1 for run in trained)):
+            named = ", ".join(f"precision: {how}" if how == "bf16" else f"device_target: {on}" for on, how in needed)
+            print(f"{named}: checked where the jobs run, not on this machine", file=sys.stderr)
+            return
         for target, precision in needed:
             require(target, precision)
     except InputError as error:

@@ -121,6 +121,8 @@ def made_once(path: Path) -> Iterator[Path | None]:
             yield None
         else:
             making = path.with_name(f"{path.name}.making")
+            # what a process left here that failed
+            shutil.rmtree(making, ignore_errors=True)
             making.mkdir()
             yield making
             making.rename(path)

@@ -30,7 +30,9 @@ def run(program: str | Path, arguments: list[str], directory: Path, killed_at: i
         print(
             json.dumps(request | {"environ": dict(os.environ), "killed_at": killed_at}), file=server.stdin, flush=True
         )
-        return int(server.stdout.readline()), output.read()
+        status = server.stdout.readline()
+        assert status, f"{program}: its imports failed, or its server was killed"
+        return int(status), output.read()
 
 
 @cache

@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 from pix2pix.devices.needs import Need, require_all
+from pix2pix.system.checksum import keep, record_of, sha256_of
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import replacing
 
@@ -29,7 +30,7 @@ def needs() -> list[Need]:
         Need("avx512_bf16", multiplies, "this processor computes in float32 only"),
         Need(LIBRARY, str(library) if library else None, INSTALL),
     ]
-    if built.exists():
+    if is_built():
         return [*found, Need(built.name, str(built), "")]
     compiler = shutil.which(_compiler()[0])
     return [
@@ -51,6 +52,14 @@ def compiled() -> Path:
     return cache / "pix2pix" / f"convolutions-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]}.so"
 
 
+def is_built() -> bool:
+    """Whether the compiled file is there, as its checksum says; a damaged one is compiled again."""
+    try:
+        return record_of(compiled()).read_text().startswith(sha256_of(compiled()))
+    except OSError:
+        return False
+
+
 def build() -> tuple[Path, Path]:
     """Compile convolutions.c, unless that was done before.
 
@@ -63,21 +72,40 @@ def build() -> tuple[Path, Path]:
     require_all(SUBJECT, needs())
     library, header, built = _library(), _header(), compiled()
     assert library  # one of the needs
-    if not built.exists():
+    elsewhere = "set XDG_CACHE_HOME to another folder"
+    # MindSpore separates the function's name with one
+    if ":" in str(built):
+        raise InputError(f"{SUBJECT}: {built.parent}: its name must not contain a colon: {elsewhere}")
+    if not is_built():
         assert header
-        with replacing(built) as scratch:
-            flags = ["-std=gnu11", "-O2", "-shared", "-fPIC", f"-I{header.parent}", "-o", str(scratch)]
-            command = [*_compiler(), *flags, str(SOURCE), "-ldl", "-lpthread"]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                lines = [line for line in done.stderr.splitlines() if "error" in line] or [f"status {done.returncode}"]
-                raise InputError(f"{SUBJECT}: {shlex.join(_compiler())} cannot compile {SOURCE.name}: {lines[0]}")
+        try:
+            with replacing(built) as scratch:
+                _compile(header, scratch)
+            keep(sha256_of(built), built)
+        except OSError as error:
+            reason = error.strerror or error
+            raise InputError(f"{SUBJECT}: {built.parent}: cannot be written ({reason}): {elsewhere}") from None
     return built, library
+
+
+def _compile(header: Path, output: Path) -> None:
+    flags = ["-std=gnu11", "-O2", "-shared", "-fPIC", f"-I{header.parent}", "-o", str(output)]
+    command = [*_compiler(), *flags, str(SOURCE), "-ldl", "-lpthread"]
+    # in English, to find the line
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"LC_ALL": "C"})
+    if done.returncode:
+        said = done.stderr.splitlines()
+        lines = [line for line in said if "error" in line] or said[-1:] or [f"status {done.returncode}"]
+        raise InputError(f"{SUBJECT}: {shlex.join(_compiler())} cannot compile {SOURCE.name}: {lines[0]}")
 
 
 def _compiler() -> list[str]:
     """The compiler's command, which may have arguments: CC="ccache gcc"."""
-    return shlex.split(os.environ.get("CC", "")) or ["cc"]
+    given = os.environ.get("CC", "")
+    try:
+        return shlex.split(given) or ["cc"]
+    except ValueError:
+        raise InputError(f"CC: {given}: a quotation mark is missing: correct it") from None
 
 
 def _processor_has(flag: str) -> bool:

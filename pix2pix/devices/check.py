@@ -14,14 +14,23 @@ def needs_of(device_target: str, precision: str = "float32") -> list[Need]:
     return found + (bfloat16.needs() if precision == "bf16" else [])
 
 
+def check_agreement(device_target: str, precision: str) -> None:
+    """Check that the device computes in this precision.
+
+    Raises:
+        InputError: it does not.
+    """
+    if precision == "bf16" and device_target != "CPU":
+        raise InputError(f"precision: bf16 is for device_target CPU only: set float32 for {device_target}")
+
+
 def require(device_target: str, precision: str = "float32") -> None:
     """Check that nothing is missing.
 
     Raises:
         InputError: one line that names everything that is missing, and what to do.
     """
-    if precision == "bf16" and device_target != "CPU":
-        raise InputError(f"precision: bf16 is for device_target CPU only: set float32 for {device_target}")
+    check_agreement(device_target, precision)
     require_all(
         bfloat16.SUBJECT if precision == "bf16" else f"device_target: {device_target}",
         needs_of(device_target, precision),

@@ -176,6 +176,7 @@ static int find(Convolution **found, enum pass pass, const int64_t *larger, cons
 static int use_buffer(dnnl_memory_t memory, int index, size_t bytes) {
     if (room[index] < bytes) {
         free(buffers[index]);
+        buffers[index] = NULL;
         room[index] = 0;
         if (posix_memalign(&buffers[index], 64, bytes)) return dnnl_out_of_memory;
         room[index] = bytes;
@@ -218,8 +219,8 @@ static int in_turn(enum pass pass, const int64_t *larger, const int64_t *smaller
     return status;
 }
 
-/* The operations. Those whose result depends on the stride have two names, since MindSpore takes two operations with the
-same name for the same. */
+/* The operations. Those whose result depends on the stride have two names, since MindSpore treats two operations with the
+same name as one. */
 #define OPERATION(name, pass, larger, smaller) \
     int name(int number, void **values, int *ranks, int64_t **shapes, const char **types, void *unused, void *extra) { \
         return in_turn(pass, shapes[larger], shapes[smaller], values); \

@@ -3,6 +3,7 @@
 The files may have been edited manually, so they are validated like any other input.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +121,16 @@ class TrainingFacts(BaseModel):
     def hardware(self) -> str:
         """What it was trained on: "CPU, 2 workers, 1 thread", "CPU, bf16, ...", or "... 2 and 1 threads" in turn."""
         threads = self.threads if isinstance(self.threads, list) else [self.threads]
-        parts = ((str(self.workers), "worker"), (" and ".join(map(str, threads)), "thread"))
-        # of a training that an earlier version finished, the numbers of threads are unknown
+        parts = ((str(self.workers), "worker"), (listed(threads) if threads else "", "thread"))
+        # the numbers of threads are unknown if an earlier version finished the training
         known = [f"{number} {name}{'s' * (number != '1')}" for number, name in parts if number]
         return ", ".join([self.device, *(["bf16"] if self.precision == "bf16" else []), *known])
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """The numbers in a sentence: "1, 2 and 4"."""
+    *first, last = map(str, numbers)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def trained_on(ckpt: Path) -> str | None:

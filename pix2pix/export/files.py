@@ -79,7 +79,7 @@ def export_files(
     found = {}
     for name, export in EXPORTS.items():
         forward = export(settings, weights, generator, (1, settings.g_in_planes, height, width), about, folder / name)
-        found[name] = BEFORE.get(name, "") + _compare(
+        found[name] = ALSO_CHECKED.get(name, "") + _compare(
             folder / name, forward, settings.g_in_planes, (height, width), pairs
         )
     return found
@@ -124,8 +124,8 @@ EXPORTS: dict[str, Callable[..., Forward]] = {
     "Generator.mindir": _mindir,
     "Generator.safetensors": _safetensors,
 }
-# what is checked besides
-BEFORE = {"Generator.mindir": "outputs equal to those of the generator, to the last bit, one image at a time; "}
+# what the model card says of them before the comparison with predictions
+ALSO_CHECKED = {"Generator.mindir": "outputs equal to those of the generator, to the last bit, one image at a time; "}
 
 
 def _pairs(predictions: Path) -> list[tuple[np.ndarray, np.ndarray]]:

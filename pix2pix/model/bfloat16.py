@@ -54,11 +54,6 @@ def operations() -> Operations:
         InputError: what bfloat16 needs is missing.
     """
     compiled, onednn = build()
-    # MindSpore separates the function's name with one
-    if ":" in str(compiled):
-        raise InputError(
-            f"{SUBJECT}: {compiled.parent}: is not to contain a colon: set XDG_CACHE_HOME to another folder"
-        )
     status = ctypes.CDLL(str(compiled)).load(str(onednn).encode(), cores_in_use())
     if status:
         raise InputError(f"{SUBJECT}: {onednn} cannot be used (status {status}): run `make bf16` again")

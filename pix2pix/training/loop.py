@@ -18,6 +18,7 @@ from pix2pix.config.settings import TrainSettings, WhereSettings
 from pix2pix.data.loader import batches, sample_epoch, squashing_note
 from pix2pix.data.records import count
 from pix2pix.distributed.workers import Workers, broadcast, broadcast_parameters, part_of_step, steps_of_epoch
+from pix2pix.evaluation.facts import listed
 from pix2pix.model.checkpoint import save_network
 from pix2pix.model.description import describe
 from pix2pix.monitoring.monitor import Monitor
@@ -122,8 +123,10 @@ class Training:
         threads = cores_in_use()
         others = [number for number in used if number != threads]
         if others and self.where.device_target == "CPU":
-            before = " and ".join(map(str, others))
-            print(f"threads: {threads}; it has used {before}, and each number rounds differently", file=sys.stderr)
+            print(
+                f"threads: {threads}; this training has also used {listed(others)}: results differ in rounding",
+                file=sys.stderr,
+            )
         if threads not in used:
             used.append(threads)
 

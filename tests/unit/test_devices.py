@@ -118,7 +118,33 @@ def test_a_compiler_that_fails_leaves_no_library(tmp_path, monkeypatch):
     # compiled once: no compiler is needed any more
     monkeypatch.setenv("CC", "no-such-compiler")
     assert bfloat16.build()[0] == compiled
-    assert compiled.stat().st_size > 10000
+    whole = compiled.read_bytes()
+    # except for a file that was damaged
+    compiled.write_bytes(whole[:5000])
+    with pytest.raises(InputError, match="missing: a C compiler"):
+        bfloat16.build()
+    monkeypatch.delenv("CC")
+    bfloat16.build()
+    assert compiled.read_bytes() == whole
+
+
+@pytest.mark.skipif(any(need.found is None for need in bfloat16.needs()), reason="bf16 cannot be used: make bf16")
+@pytest.mark.parametrize(
+    ("cache", "compiler", "line"),
+    [
+        ("a:b", "cc", r"a:b/pix2pix: its name must not contain a colon: set XDG_CACHE_HOME to another folder"),
+        ("file", "cc", r"file/pix2pix: cannot be written \(.*\): set XDG_CACHE_HOME to another folder"),
+        ("new", 'gcc "', 'CC: gcc ": a quotation mark is missing: correct it'),
+        ("new", "env no-such-compiler", "cannot compile convolutions.c: env: .*: No such file or directory"),
+    ],
+)
+def test_a_cache_or_compiler_that_cannot_be_used_gives_one_line(tmp_path, monkeypatch, cache, compiler, line):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / cache))
+    monkeypatch.setenv("CC", compiler)
+    with pytest.raises(InputError, match=line) as error:
+        bfloat16.build()
+    assert len(str(error.value).splitlines()) == 1
 
 
 def test_looking_for_a_device_does_not_import_mindspore():
