@@ -91,9 +91,12 @@ def finish(process: subprocess.Popen, work: Path) -> None:
 
 def jobs(rule: str = "", run: str = "") -> list[dict[str, str]]:
     """The jobs of a rule according to Slurm's controller, in the order of their submission."""
-    lines = subprocess.run(
-        ["scontrol", "--oneliner", "show", "jobs"], check=True, capture_output=True, text=True
-    ).stdout
+    show = ["scontrol", "--oneliner", "show", "jobs"]
+    until = time.monotonic() + 60
+    # a job whose processes have just ended gets its last state a moment later
+    while "COMPLETING" in (lines := subprocess.run(show, check=True, capture_output=True, text=True).stdout):
+        assert time.monotonic() < until, lines
+        time.sleep(0.5)
     found = [dict(re.findall(r"(\S+?)=(.*?)(?=\s+\S+?=|\s*$)", line)) for line in lines.splitlines() if "JobId" in line]
     return [job for job in found if f"rule_{rule}" in job["Comment"] and f"_{run}" in job["Comment"]]
 
