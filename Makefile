@@ -1,6 +1,8 @@
 # Every target creates the .venv that it needs; after that, no network is needed.
 PYTHON ?= python3.11
 CORES ?= 2
+# of tests: more than cores, because some wait for other processes
+PROCESSES ?= $(shell expr 2 \* $(CORES))
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
@@ -39,12 +41,12 @@ check: .venv/installed
 	$(MAKE) --no-print-directory --jobs 2 --output-sync lint unit
 
 unit: .venv/installed
-	pytest --quiet --numprocesses $(CORES) tests/unit
+	pytest --quiet --numprocesses $(PROCESSES) tests/unit
 
-# all tests except those on a cluster; one process more than cores, because some tests wait for other processes
+# all tests except those on a cluster; the files that take longest come first
 test: check
-	pytest --numprocesses $(shell expr $(CORES) + 1) --dist loadfile --no-loadscope-reorder --durations 10 \
-		tests/distributed tests/workflow tests/model tests/pages
+	pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 10 \
+		tests/distributed tests/model/test_resume_training.py tests/model/test_resume_earlier.py tests/workflow tests/model tests/pages
 
 # starts a Slurm cluster on this machine; needs root on Debian, and installs Debian's Slurm
 test-slurm: .venv/installed
