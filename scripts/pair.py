@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import get_args
 
+from pix2pix.config.datasets import ROUNDING
 from pix2pix.config.flags import add_flags, read_flags
 from pix2pix.config.settings import ThreadSettings
 from pix2pix.config.values import Split
@@ -88,6 +89,9 @@ def read_splits(words: list[str]) -> Splits:
             raise InputError(f"--splits: {word!r}: must be a fraction, or @ and the path of a list") from None
     if len({type(value) for value in splits.values()}) > 1:
         raise InputError("--splits: must all be folders, all fractions, or all lists")
+    fractions = [value for value in splits.values() if isinstance(value, float)]
+    if fractions and not (min(fractions) > 0 and abs(sum(fractions) - 1) <= ROUNDING):
+        raise InputError("--splits: must be fractions greater than 0 that add up to 1")
     return splits
 
 

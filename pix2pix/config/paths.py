@@ -71,12 +71,12 @@ def _folder(key: str, folder: str, splits: list[str]) -> Iterator[str]:
     if not Path(folder).is_dir():
         yield f"{key}: no such folder; correct the path"
         return
-    for split in splits:
+    for split in splits or [""]:
         images = Path(folder, split)
         if not images.is_dir():
             yield f"{key}: has no folder {split}/, which is one of the dataset's splits; add it"
         elif not os.access(images, os.R_OK | os.X_OK):
-            yield f"{key}: {split}/ cannot be read; change its permissions"
+            yield f"{key}: {split and f'{split}/ '}cannot be read; change its permissions"
 
 
 def _parquets(config: Config) -> Iterator[str]:

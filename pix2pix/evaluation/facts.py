@@ -93,7 +93,7 @@ class MeasuredRun(Report):
         if isinstance(self.val_pic_size, str):
             return "their own size"
         height, width = height_and_width(self.val_pic_size)
-        return f"{width}x{height} pixels"
+        return f"{'up to ' * self.keep_aspect}{width}x{height} pixels"
 
     @property
     def is_small(self) -> bool:

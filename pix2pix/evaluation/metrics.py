@@ -5,11 +5,11 @@ import math
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from scipy.special import stdtrit
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from pix2pix.config.settings import SSIM_WINDOW
+from pix2pix.data.images import open_rgb
 from pix2pix.evaluation.segmentation import EXPLAINED as LABELS_EXPLAINED
 from pix2pix.evaluation.segmentation import class_overlaps, label_scores
 from pix2pix.system.errors import InputError
@@ -57,9 +57,8 @@ def read_prediction(folder: Path, name: str, height: int, width: int) -> np.ndar
     """
     path = folder / "prediction" / f"{name}.png"
     try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB"))
-    except OSError as error:
+        pixels = np.asarray(open_rgb(path))
+    except (OSError, InputError) as error:
         wrong = "missing" if isinstance(error, FileNotFoundError) else "damaged"
         raise InputError(f"{path}: the prediction is {wrong}; delete {folder} and predict again") from None
     if pixels.shape != (height, width, 3):
@@ -127,7 +126,7 @@ def write_metrics(
         report["class_iou"] = class_overlaps(counts.sum(0))
         report["ceilings"] = label_scores(np.sum(ceilings, 0))
         report["definitions"] = EXPLAINED | LABELS_EXPLAINED
-    with replacing(csv_path) as scratch, open(scratch, "w", newline="") as file:
+    with replacing(csv_path) as scratch, open(scratch, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
         writer.writerows(rows)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pix2pix import __version__
+from pix2pix.config.values import height_and_width
 from pix2pix.model.description import Description
 
 TEMPLATE = """---
@@ -12,14 +13,14 @@ tags: [pix2pix, image-to-image]
 ---
 # {run}
 
-A pix2pix generator (U-Net, Isola et al. 2017) that maps images to images, trained on the dataset {dataset}
-({direction}{trained}), exported by version {version} of this project.
+A pix2pix generator (U-Net, Isola et al. 2017) that maps images to images, {trained},
+exported by version {version} of this project.
 
 ![inputs, predictions and targets](grid.png)
 
 ## Scores
 
-On {n} images of the split {split}, at {size} pixels:
+On {n} images of the split {split} of {dataset} ({direction}), at {size} pixels:
 
 | metric | mean | 95 % interval |
 |---|---:|---|
@@ -68,7 +69,7 @@ And the image, for all three:
 
 ## Licence
 
-The weights were learned from the images of {dataset}, whose terms may limit what can be done with them. The code
+The weights were learned from the images of {learned_from}, whose terms may limit what can be done with them. The code
 of this project is under the MIT licence, which does not cover the weights. State the licence that you give them here.
 """
 TORCH = """    import torch
@@ -102,18 +103,18 @@ def write_card(
     """
     different = ", ".join(f"{name} {settings[name]}" for name, usual in IN_TORCH.items() if settings[name] != usual)
     grey = settings["g_in_planes"] == 1
-    scores = [_row(name, score) for name, score in report["metrics"].items()]
     path.write_text(
         TEMPLATE.format(
             run=run,
             dataset=report["dataset"],
             direction=report["direction"],
-            trained=f", {description.epochs} epochs" if description else "",
+            trained=_trained(description),
+            learned_from=description.dataset if description else "a dataset",
             version=__version__,
             n=report["n"],
             split=report["predict_split"],
-            size=report["val_pic_size"],
-            scores="\n".join(scores),
+            size="{1}x{0}".format(*height_and_width(report["val_pic_size"])),
+            scores="\n".join(_row(name, score) for name, score in report["metrics"].items()),
             definitions="\n".join(f"- {name}: {text}" for name, text in report["definitions"].items()),
             onnx=compared["Generator.onnx"],
             mindir=compared["Generator.mindir"],
@@ -129,6 +130,13 @@ def write_card(
         ),
         encoding="utf-8",
     )
+
+
+def _trained(description: Description | None) -> str:
+    # a run with a ckpt may predict another dataset than its generator was trained on
+    if not description:
+        return "whose checkpoint does not say what it was trained on"
+    return f"trained on the dataset {description.dataset}\n({description.direction}, {description.epochs} epochs)"
 
 
 def _row(name: str, score: Mapping[str, Any]) -> str:

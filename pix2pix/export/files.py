@@ -7,11 +7,11 @@ from pathlib import Path
 
 import mindspore as ms
 import numpy as np
-from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from pix2pix.config.settings import GeneratorSettings
 from pix2pix.config.values import height_and_width
+from pix2pix.data.images import open_rgb
 from pix2pix.data.loader import to_pixels
 from pix2pix.evaluation.tiles import Forward, translate_padded
 from pix2pix.export.torch_names import torch_weights
@@ -136,8 +136,10 @@ def _pairs(predictions: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     chosen = sorted({round(index) for index in np.linspace(0, len(names) - 1, min(COMPARED, len(names)))})
 
     def read(kind: str, name: str) -> np.ndarray:
-        with Image.open(predictions / kind / f"{name}.png") as image:
-            return np.asarray(image.convert("RGB"))
+        try:
+            return np.asarray(open_rgb(predictions / kind / f"{name}.png"))
+        except (OSError, InputError) as error:
+            raise InputError(f"{error}; delete {predictions} and predict again") from None
 
     return [(read("input", names[index]), read("prediction", names[index])) for index in chosen]
 

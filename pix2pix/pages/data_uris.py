@@ -6,19 +6,25 @@ from pathlib import Path
 
 from PIL import Image
 
+from pix2pix.system.errors import InputError
+
 SMALL = 128  # pixels; images up to this size are embedded unchanged
 
 
-def embed_image(path: Path, widest: int) -> str:
+def embed_image(path: Path, widest: int, made: Path) -> str:
     """The data URI of an image, as WebP of at most `widest` pixels per side.
 
     Images of at most 128 pixels are embedded without loss, larger ones with.
 
     Raises:
-        OSError: the image is missing or damaged.
+        InputError: the image is missing or damaged; `made` is the file or folder to delete, so that it is made again.
     """
-    with Image.open(path) as image:
-        small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    try:
+        with Image.open(path) as image:
+            small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    except (OSError, SyntaxError, ValueError):  # what Pillow raises for damaged PNG files
+        wrong = "damaged" if path.exists() else "missing"
+        raise InputError(f"{path}: the image is {wrong}; delete {made} and run the workflow again") from None
     lossless = max(small.size) <= SMALL
     small.thumbnail((widest, widest), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

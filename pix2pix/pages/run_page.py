@@ -37,8 +37,8 @@ def describe_run(run: MeasuredRun, scores: ImageScores, settings: Settings, trai
         path: the page to write.
 
     Raises:
-        InputError: the history is damaged.
-        OSError: an image or the history is missing.
+        InputError: the history is damaged, or an image is damaged or missing.
+        OSError: the history is missing.
     """
     [row] = rows_of([run])
     page = TEMPLATES.get_template("run.html").render(
@@ -71,7 +71,7 @@ def _examples(run: MeasuredRun, scores: ImageScores) -> list[dict[str, object]]:
                     "name": readable(name),
                     "link": quoted(name),
                     "scores": scores[name],
-                    "images": {kind: embed_image(folder / kind / f"{name}.png", THUMBNAIL) for kind in KINDS},
+                    "images": {kind: embed_image(folder / kind / f"{name}.png", THUMBNAIL, folder) for kind in KINDS},
                 }
                 for name in chosen
             ],
@@ -94,7 +94,7 @@ def _training(folder: Path) -> dict[str, object]:
     return {
         "charts": [draw_curve(*words, shown[along], shown[name]) for name, words in CURVES.items() if name in shown],
         "along": along,
-        "samples": [(label, embed_image(file, WIDEST_SAMPLE)) for label, file in chosen],
+        "samples": [(label, embed_image(file, WIDEST_SAMPLE, file)) for label, file in chosen],
         "hours": seconds / 3600,
         "epochs": len(history["epoch"]),
         "facts": facts,

@@ -60,7 +60,7 @@ def write_table(runs: list[MeasuredRun], path: Path) -> None:
             for what, value in zip(("mean", "std", "ci95_low", "ci95_high"), values, strict=True):
                 line[f"{name}_{what}"] = "" if value is None else value
         table.append(line)
-    with replacing(path) as scratch, open(scratch, "w", newline="") as file:
+    with replacing(path) as scratch, open(scratch, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, table[0].keys())
         writer.writeheader()
         writer.writerows(table)
@@ -137,8 +137,9 @@ def examples(comparison: Comparison) -> list[dict[str, object]]:
     names = sorted((file.stem for file in (first / "target").glob("*.png")), key=natural_order)
     shown: list[dict[str, object]] = []
     for name in (names[i] for i in spread(len(names), EXAMPLES)):
-        files = {what: first / what / f"{name}.png" for what in ("input", "target")}
-        files |= {row: folder / "prediction" / f"{name}.png" for row, folder in folders.items()}
-        images = {what: embed_image(file, THUMBNAIL) for what, file in files.items()}
+        # a run may have the name "input" or "target"
+        files = [(what, first / what / f"{name}.png") for what in ("input", "target")]
+        files += [(row, folder / "prediction" / f"{name}.png") for row, folder in folders.items()]
+        images = [(what, embed_image(file, THUMBNAIL, file.parents[1])) for what, file in files]
         shown.append({"name": readable(name), "images": images})
     return shown

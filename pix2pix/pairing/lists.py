@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ class ListedPair:
     where: str  # "pairs.csv: line 3"
     a: Path
     b: Path
-    split: str
+    split: str = ""
 
 
 def read_pairs(path: Path, needs_split: bool) -> list[ListedPair]:
@@ -31,7 +32,7 @@ def read_pairs(path: Path, needs_split: bool) -> list[ListedPair]:
         InputError: the file is missing, is not UTF-8, has no such column, or a row lacks a value.
     """
     columns = (*COLUMNS, "split") if needs_split else COLUMNS
-    reader = csv.DictReader(_lines(path))
+    reader = csv.DictReader(_lines(path), skipinitialspace=True)
     if missing := [column for column in columns if column not in (reader.fieldnames or ())]:
         has = ", ".join(reader.fieldnames or ()) or "none"
         needed = "its first line must name the columns a,b,split, or a,b if splits has fractions"
@@ -43,7 +44,8 @@ def read_pairs(path: Path, needs_split: bool) -> list[ListedPair]:
             values = [(row[column] or "").strip() for column in columns]
             if not all(values):
                 raise InputError(f"{where}: has no value for {columns[values.index('')]}")
-            rows.append(ListedPair(where, path.parent / values[0], path.parent / values[1], (row.get("split") or "")))
+            a, b, *split = values
+            rows.append(ListedPair(where, path.parent / a, path.parent / b, *split))
     except csv.Error as error:
         raise InputError(f"{path}: line {reader.line_num}: {error}") from None
     return rows
@@ -64,7 +66,7 @@ def read_names(path: Path) -> list[str]:
 def _lines(path: Path) -> list[str]:
     try:
         # with or without a byte order mark
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return list(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
@@ -87,7 +89,7 @@ def files_digest(dataset: DatasetSettings) -> str:
         try:
             found = Path(file).stat()
             digest.update(os.fsencode(f"{file}\0{found.st_size}\0{found.st_mtime_ns}\n"))
-        except FileNotFoundError:
+        except (OSError, ValueError):  # the rule pair says what is wrong with a path
             digest.update(os.fsencode(f"{file}\0missing\n"))
     return digest.hexdigest()
 

@@ -16,10 +16,12 @@ from PIL import Image
 from pix2pix.browser.half import half_precision
 from pix2pix.browser.page import read_runtime
 from pix2pix.config.settings import GeneratorSettings, TrainSettings
-from pix2pix.export.files import export_files
+from pix2pix.export.card import write_card
+from pix2pix.export.files import EXPORTS, export_files
 from pix2pix.export.onnx_graph import onnx_model
 from pix2pix.export.torch_names import torch_weights
 from pix2pix.model.checkpoint import save_network, stored_parameters
+from pix2pix.model.description import Description
 from pix2pix.model.networks import Generator, compile_forward, initialise
 from pix2pix.system.errors import InputError
 
@@ -92,6 +94,19 @@ def test_predictions_of_another_checkpoint_are_noticed_and_nothing_is_kept(finis
     result = script("export", tmp_path / "out", "--ckpt", other, *flags)
     assert "is about another checkpoint" in result.stdout.splitlines()[-1]
     assert not (tmp_path / "out").exists()
+
+
+def test_card_says_what_the_checkpoint_was_trained_on_and_what_was_scored(tmp_path):
+    report = {"dataset": "roofs", "direction": "BtoA", "n": 3, "predict_split": "val", "val_pic_size": (256, 512)}
+    report |= {"metrics": {}, "definitions": {}}
+    settings = GeneratorSettings()
+    trained = Description(version="1", dataset="facades", epochs=9, direction="AtoB", generator=settings)
+    for description, words in ((trained, "trained on the dataset facades\n(AtoB, 9 epochs)"), (None, "does not say")):
+        write_card(tmp_path / "c.md", "given", report, settings.model_dump(), description, dict.fromkeys(EXPORTS, ""))
+        card = (tmp_path / "c.md").read_text()
+        assert words in card
+        assert "On 3 images of the split val of roofs (BtoA), at 512x256 pixels" in card
+        assert "images of roofs" not in card
 
 
 def test_generator_with_dropout_is_refused(tmp_path):

@@ -110,9 +110,23 @@ def test_a_summary_of_23_runs_is_at_most_two_megabytes(make_run, tmp_path):
     assert (tmp_path / "summary.html").stat().st_size <= 2e6
 
 
+def test_a_missing_or_damaged_image_is_named(make_run, tmp_path):
+    run = make_run("a")
+    file = run.folder / "predict" / "target" / "2.png"
+    file.write_bytes(file.read_bytes()[:60])
+    with pytest.raises(InputError, match=r"target/2\.png: the image is damaged; delete .*/a/predict and run"):
+        write_page([run], {}, {"numbers": []}, tmp_path / "summary.html")
+    (run.folder / "predict" / "prediction" / "1.png").unlink()
+    with pytest.raises(InputError, match=r"prediction/1\.png: the image is missing"):
+        write_page([run], {}, {"numbers": []}, tmp_path / "summary.html")
+
+
 def test_page_is_self_contained(make_run, tmp_path):
-    runs = [make_run("a_seed1", "a", 1), make_run("a_seed2", "a", 2), make_run("b")]
-    write_page(runs, {"Losses & <more>": ["a", "b"]}, read_published(PUBLISHED), tmp_path / "results" / "summary.html")
+    # a run may be called input
+    runs = [make_run("a_seed1", "a", 1), make_run("a_seed2", "a", 2), make_run("input")]
+    write_page(
+        runs, {"Losses & <more>": ["a", "input"]}, read_published(PUBLISHED), tmp_path / "results" / "summary.html"
+    )
     page = (tmp_path / "results" / "summary.html").read_text(encoding="utf-8")
     sources = [part.partition('"')[0] for part in page.split('src="')[1:]]
     # two examples with input, two rows and target

@@ -128,7 +128,7 @@ def write_list(path: Path, text: str) -> Path:
 def test_pairs_may_be_listed_with_paths_relative_to_the_list(tmp_path):
     for name in ("x/1.jpg", "x/2.jpg", "y/1 map.png", "y/2,map.png", "z.png"):
         draw(tmp_path / name)
-    rows = 'split,a,b\ntrain,x/1.jpg,y/1 map.png\nval,x/2.jpg,"y/2,map.png"\nval,lost.png,z.png\nold,z.png,z.png\n'
+    rows = 'split, a, b\ntrain ,x/1.jpg,y/1 map.png\nval,x/2.jpg, "y/2,map.png"\nval,lost.png,z.png\nold,z.png,z.png\n'
     path = write_list(tmp_path / "pairs.csv", rows)
     pair(tmp_path, "--pairs", path, "--splits", "train", "val")
     assert list(made(tmp_path)) == ["train/1.png", "val/2.png"]
@@ -182,6 +182,8 @@ def test_two_images_of_one_name_and_an_empty_split_are_errors(tmp_path):
         draw(tmp_path / half / "1.png")
     lines = pair(tmp_path, *folders(tmp_path), "--splits", "train=0.5", "val=0.5", status=1)
     assert next(line for line in lines if line.startswith("error: ")).endswith("gets none of 1 pairs")
+    lines = pair(tmp_path, *folders(tmp_path), "--splits", "train=0.5", "val=nan", status=1)
+    assert lines == ["error: --splits: must be fractions greater than 0 that add up to 1"]
     draw(tmp_path / "a" / "1.jpg")
     lines = pair(tmp_path, *folders(tmp_path), *FRACTIONS, status=1)
     assert lines == [f"error: {tmp_path / 'a' / '1.png'}: has the same name as 1.jpg: pairs are found by their names"]
