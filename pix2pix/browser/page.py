@@ -41,25 +41,25 @@ def write_page(
 
     Args:
         run: the run's name.
-        generator: its architecture: g_in_planes, g_out_planes and g_layers are used.
+        generator: its architecture: g_in_planes and g_out_planes are used.
         model: the ONNX file.
         runtime: what `read_runtime` returned.
         predictions: the folder of its predictions, for examples and the palette.
         path: the page.
 
     Raises:
-        InputError: the folder has no images, or a damaged one.
+        InputError: the folder has no images, a damaged one, or images of several sizes.
     """
     facts = read_facts(predictions)
     size = facts["val_pic_size"]
+    if isinstance(size, str):
+        raise InputError(f"{predictions}: have no common size (val_pic_size: {size}), which try.html needs")
     files = sorted((predictions / "input").glob("*.png"), key=lambda file: natural_order(file.stem))
     if not files:
         raise InputError(f"{predictions}: has no inputs; delete the folder and predict again")
     about = {
-        # height and width of what the generator takes; null: any multiple of the unit
-        "size": None if isinstance(size, str) else [size, size] if isinstance(size, int) else list(size),
+        "size": [size, size] if isinstance(size, int) else list(size),  # height and width
         "keepAspect": facts.get("keep_aspect", False),
-        "unit": 2 ** generator["g_layers"],
         "planesIn": generator["g_in_planes"],
         "planesOut": generator["g_out_planes"],
     }

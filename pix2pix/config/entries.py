@@ -118,6 +118,10 @@ def explain(error: ErrorDetails, prefix: tuple[str, ...]) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
         return f"config: {key}: {message}" if key else f"config: {message}"
+    if error["type"] in ("dict_type", "model_type"):
+        return (
+            f"config: {key}: {error['input']!r} is not allowed: write lines of `key: value` below it, or {{}} for none"
+        )
     return f"config: {key}: {error['input']!r} is not allowed: {message[0].lower()}{message[1:]}"
 
 

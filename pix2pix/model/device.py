@@ -26,6 +26,8 @@ def select_device(device_target: str) -> None:
 
 def check_device(device_target: str) -> None:
     """Select `device_target` without logging; raises the same errors as `select_device`."""
+    if device_target not in DEVICES:
+        raise InputError(f"device_target: {device_target!r} is not one of {', '.join(DEVICES)}")
     with _quiet():
         try:
             ms.set_device(device_target)

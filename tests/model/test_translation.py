@@ -119,6 +119,8 @@ def test_loaded_generator_maps_each_kind_of_image_to_the_same_kind(ckpt, photo):
     grey = photo[:, :, 0]
     assert np.array_equal(generator(grey), generator(np.repeat(grey[:, :, np.newaxis], 3, axis=2)))
     assert np.array_equal(generator(grey), generator(grey[:, :, np.newaxis]))
+    with pytest.raises(InputError, match=r"^device_target: 'cpu' is not one of CPU, GPU, Ascend$"):
+        pix2pix.load_generator(ckpt, "cpu")
     for wrong in (photo / 255, photo[0, 0], "a.png", [photo.astype(float)]):
         with pytest.raises(TypeError):
             generator(wrong)

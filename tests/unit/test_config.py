@@ -145,6 +145,10 @@ def test_learning_rate_read_as_text_by_yaml_is_a_number(shipped):
         ),
         ({"datasets": {"maps": {"mirror": []}}}, "config: datasets.maps.mirror: unknown key; did you mean 'mirrors'?"),
         ({"defaults": {"dlayers": 3}}, "config: defaults.dlayers: unknown key; did you mean 'd_layers'?"),
+        (
+            {"runs": {"mine": None}},
+            "config: runs.mine: None is not allowed: write lines of `key: value` below it, or {}",
+        ),
         ({"batch_size": 0}, "config: batch_size: 0 is not allowed: input should be greater than or equal to 1"),
         ({"lr": "fast"}, "config: lr: 'fast' is not allowed: input should be a valid number"),
         ({"val_pic_size": [256]}, "val_pic_size: must be a number of pixels from 1, or [height, width] or native, not"),

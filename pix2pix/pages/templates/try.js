@@ -3,7 +3,7 @@
   const about = JSON.parse(atob(find("about").textContent));
   const drawing = find("drawing"), output = find("output"), brush = find("brush"), width = find("width");
   const pen = drawing.getContext("2d", { willReadFrequently: true });
-  const UNDOS = 40, LARGEST = 512;
+  const UNDOS = 40;
   const undos = [];
   let place = { x: 0, y: 0 }, last = null, down = false, name = "image";
 
@@ -48,7 +48,7 @@
     if (!ready || busy) return;
     [waiting, busy, started] = [false, true, performance.now()];
     const w = drawing.width, h = drawing.height, pixels = pen.getImageData(0, 0, w, h).data;
-    const [H, W] = about.size ?? [h, w].map(side => Math.ceil(side / about.unit) * about.unit);
+    const [H, W] = about.size;
     const top = Math.floor((H - h) / 2), left = Math.floor((W - w) / 2), area = H * W, x = new Float32Array(about.planesIn * area);
     for (let row = 0, at = 0; row < H; row++) {
       const y = mirror(row - top, h) * w;
@@ -178,10 +178,9 @@
   async function openFile(file) {
     let image;
     try { image = await createImageBitmap(file); } catch { return say(`${file.name}: is not an image that this browser can read`); }
-    const [H, W] = about.size ?? [LARGEST, LARGEST], whole = !about.size || about.keepAspect;
-    const scale = Math.min(about.size ? Infinity : 1, W / image.width, H / image.height); // one that fits is not enlarged if any size is taken
-    const [w, h] = whole ? [image.width, image.height].map(side => Math.max(1, Math.round(side * scale))) : [W, H];
-    put(image, w, h, file.name.replace(/\.[^.]*$/, ""), !whole);
+    const [H, W] = about.size, scale = Math.min(W / image.width, H / image.height);
+    const [w, h] = about.keepAspect ? [image.width, image.height].map(side => Math.max(1, Math.round(side * scale))) : [W, H];
+    put(image, w, h, file.name.replace(/\.[^.]*$/, ""), !about.keepAspect);
   }
 
   const examples = [...document.querySelectorAll(".starts button")];
