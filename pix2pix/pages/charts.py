@@ -35,7 +35,9 @@ class Axis:
             decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
             steps = (1,) if len(decades) > 4 else (1, 2, 5)
             found = [float(f"{step}e{decade}") for decade in decades for step in steps]
-            return [tick for tick in found if self.low <= tick <= self.high]
+            shown = [tick for tick in found if self.low <= tick <= self.high]
+            if len(shown) > 1:
+                return shown
         if self.high == self.low:
             return [self.low]
         step = 10 ** math.floor(math.log10((self.high - self.low) / 2))

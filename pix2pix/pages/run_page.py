@@ -13,7 +13,7 @@ from pix2pix.pages.data_uris import embed_image
 from pix2pix.pages.gallery import ImageScores, quoted, ranked, readable
 from pix2pix.pages.grid import spread
 from pix2pix.pages.html import TEMPLATES
-from pix2pix.pages.training_page import STEP_HISTORY, sample_files
+from pix2pix.pages.training_page import STEP_HISTORY, duration, sample_files
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import replacing
 
@@ -95,7 +95,7 @@ def _training(folder: Path) -> dict[str, object]:
         "charts": [draw_curve(*words, shown[along], shown[name]) for name, words in CURVES.items() if name in shown],
         "along": along,
         "samples": [(label, embed_image(file, WIDEST_SAMPLE, file)) for label, file in chosen],
-        "hours": seconds / 3600,
+        "duration": duration(seconds) if seconds else None,
         "epochs": len(history["epoch"]),
         "facts": facts,
         "pace": facts.pairs * len(history["epoch"]) / seconds if facts and seconds else None,

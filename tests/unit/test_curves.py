@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pix2pix.pages.charts import Axis
 from pix2pix.pages.curves import write_loss_curves
 from pix2pix.system.errors import InputError
 
@@ -33,6 +34,13 @@ def test_falling_loss_is_drawn_as_a_falling_curve(tmp_path):
 def test_history_of_one_epoch_is_drawn(tmp_path, loss):
     image = draw(tmp_path, f"epoch,step,lr,d_loss,g_loss,g_gan,g_l1,seconds\n1,10,0.0002,{loss},20,0.7,0.2,3.5\n")
     assert (image == BLUE).all(axis=-1).any() == (loss == "0.5"), "the one value is a dot"
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.6788, 0.6825), (0.9, 1.4), (0.003, 0.8), (1e-5, 30)])
+def test_a_logarithmic_axis_has_numbers_whatever_it_covers(low, high):
+    ticks = Axis(low, high, 0, 100, log=True).ticks()
+    assert 2 <= len(ticks) <= 10
+    assert low <= ticks[0] < ticks[-1] <= high * 1.001
 
 
 def test_parts_of_the_generators_loss_may_be_missing(tmp_path):

@@ -79,6 +79,9 @@ def test_grid_is_linked_if_it_exists(folder):
     page = read(folder / "index.html")
     assert "grid.png" in page.addresses
     assert "1 image:" in page.text
+    assert "once they are measured" in page.text
+    write_gallery(folder / "index.html", folder, "holiday", {}, NAMES[:1], kinds=("input", "prediction"))
+    assert "measured" not in read(folder / "index.html").text, "there are no targets to compare with"
 
 
 def test_scores_are_read_as_they_were_written(tmp_path):
