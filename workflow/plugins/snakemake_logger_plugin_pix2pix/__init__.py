@@ -2,45 +2,82 @@
 
 Snakemake reads --config and --configfile before any file of a workflow, but it imports the installed logger plugins
 first. On import, this one adds a filter to Snakemake's logger. `make` puts its folder on the path of .venv; without
-it, the traceback is shown.
+it, the traceback is shown. Every other message, also of other projects in the same .venv, stays as it is.
 """
 
+import json
 import logging
 import re
 import sys
+from contextlib import suppress
 
+import yaml
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 
-SWALLOWED = re.compile(r"Config entries have to be defined as name=value pairs.*Unparsable value: '(.*)'")
+KEY = re.compile(r"[a-zA-Z_][\w-]*\w$")  # what Snakemake accepts in --config
 
 
-def one_line(text: str) -> str | None:
-    """The line to show instead of a traceback; None for every other message."""
+def one_line(text: str, words: list[str]) -> str | None:
+    """The line to show instead of `text`, the traceback of a command line; None for every other message."""
     *_, last = text.rstrip().splitlines() or [""]
-    if found := SWALLOWED.search(last):
-        return (
-            f"error: --config: {found[1]} is not a pair name=value; if it is a target, write it before --config: "
-            f"snakemake --cores 4 {found[1]} --config name=value"
-        )
-    if "in load_configfile" in text and last.startswith("FileNotFoundError: "):
-        return f"error: --configfile: {last.rpartition(': ')[2]} does not exist; correct its path"
-    if "in load_configfile" in text or "Config file is not valid JSON or YAML" in text:
-        files = " or ".join(map(repr, configfiles(sys.argv)))
-        return f"error: --configfile: {files} cannot be read; it must be a YAML file in UTF-8"
+    if last.startswith("ValueError: Invalid config definition: "):
+        return next(filter(None, map(wrong_pair, given(words, "--config", "-C"))), None)
+    # also in messages about files that a Snakefile reads
+    if "load_configfile" in text or "Config file" in text:
+        return next(filter(None, map(wrong_file, given(words, "--configfile", "--configfiles"))), None)
     return None
 
 
-def configfiles(words: list[str]) -> list[str]:
-    """The files that a command line names after --configfile."""
+def given(words: list[str], *options: str) -> list[str]:
+    """The values that a command line gives to an option that takes several."""
     found, here = [], False
     for word in words:
         name, _, value = word.partition("=")
         if word.startswith("-"):
-            here = name in ("--configfile", "--configfiles")
+            here = name in options
             found += [value] if here and value else []
         elif here:
             found.append(word)
     return found
+
+
+def wrong_pair(word: str) -> str | None:
+    """What is wrong with an argument of --config, if anything is."""
+    key, equals, _ = word.partition("=")
+    if not equals:
+        return (
+            f"error: --config: {word!r} is not a pair key=value; if it is a target, write it before --config: "
+            "snakemake --cores 4 TARGET --config key=value"
+        )
+    if not KEY.match(key):
+        return (
+            f"error: --config: {key!r} is not a key, which has at least two letters, digits or _; write a key below "
+            "another as --config 'outer={inner: value}'"
+        )
+    return None
+
+
+def wrong_file(path: str) -> str | None:
+    """What is wrong with a file of --configfile, if anything is."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        with suppress(ValueError):
+            return no_keys(path, json.loads(text))
+        return no_keys(path, yaml.safe_load(text))
+    except FileNotFoundError:
+        return f"error: --configfile: {path!r} does not exist; correct its path"
+    except OSError as error:
+        return f"error: --configfile: {path!r} cannot be read ({error.strerror})"
+    except UnicodeDecodeError as error:
+        return f"error: --configfile: {path!r} is not UTF-8 (byte {error.start}): save it as UTF-8"
+    except yaml.YAMLError as error:
+        return f"error: --configfile: {path!r} is not YAML: {' '.join(str(error).split())}"
+
+
+def no_keys(path: str, content: object) -> str | None:
+    """What is wrong with the content of a file of --configfile, if anything is."""
+    return None if isinstance(content, dict) else f"error: --configfile: {path!r} has no keys: write key: value"
 
 
 class OneLine(logging.Filter):
@@ -48,8 +85,10 @@ class OneLine(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep every record."""
-        if record.levelno == logging.ERROR and (line := one_line(str(record.msg))):
-            record.msg = line
+        # whatever fails here must not hide a message
+        with suppress(Exception):
+            if record.levelno == logging.ERROR and (line := one_line(str(record.msg), sys.argv)):
+                record.msg = line
         return True
 
 
