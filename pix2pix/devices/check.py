@@ -5,6 +5,7 @@ import sys
 
 from pix2pix.devices import ascend, bfloat16, cuda
 from pix2pix.devices.needs import Need, require_all
+from pix2pix.system import progress
 from pix2pix.system.errors import InputError
 
 
@@ -65,7 +66,8 @@ def _start_again(environment: dict[str, str]) -> None:
     if environment:
         sys.stdout.flush()
         sys.stderr.flush()
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], dict(os.environ) | environment)
+        given = {progress.DESCRIPTORS: progress.GIVEN}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], dict(os.environ) | given | environment)
 
 
 def load(device_target: str) -> None:

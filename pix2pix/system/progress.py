@@ -10,12 +10,13 @@ from tqdm import tqdm
 SECONDS_BETWEEN_LOG_LINES = 30.0
 # set by a job whose output is copied to a log: the descriptors of the terminal and of the log
 DESCRIPTORS = "PIX2PIX_PROGRESS"
+# processes that this one starts do not inherit the descriptors
+GIVEN = os.environ.pop(DESCRIPTORS, "")
 
 
 def _streams() -> tuple[TextIO | None, TextIO | None]:
     """The terminal to renew a line on, and the file that gets a line now and then; None: not there."""
-    # processes that this one starts do not inherit the descriptors
-    given = os.environ.pop(DESCRIPTORS, "").split(",")
+    given = GIVEN.split(",")
     if len(given) == 2 and os.isatty(int(given[0])):
         terminal, log = (os.fdopen(int(number), "w", closefd=False) for number in given)
         return terminal, log

@@ -5,6 +5,8 @@ import pty
 import subprocess
 import sys
 
+import pytest
+
 COUNT = """
 from pix2pix.system import progress
 progress.SECONDS_BETWEEN_LOG_LINES = 0
@@ -13,10 +15,23 @@ for _ in progress.Progress(range(3), desc="counting", unit="pair", mininterval=0
 """
 
 
-def test_a_job_renews_a_line_on_the_terminal_and_adds_lines_to_its_log(tmp_path):
+# as programs for a GPU or in bf16 do
+RESTARTED = """
+import os
+from pix2pix.devices import check
+from pix2pix.system import progress
+if "RESTARTED" not in os.environ:
+    check._start_again({"RESTARTED": "1"})
+"""
+
+
+@pytest.mark.parametrize("before", ["", RESTARTED])
+def test_a_job_renews_a_line_on_the_terminal_and_adds_lines_to_its_log(tmp_path, before):
     terminal, inner = pty.openpty()
+    os.set_blocking(terminal, False)
     with open(tmp_path / "log", "ab") as log:
-        command = f"exec {inner}>&{inner} {log.fileno()}>>{tmp_path / 'log'}; exec {sys.executable} -c '{COUNT}'"
+        program = f"exec {sys.executable} -c '{before + COUNT}'"
+        command = f"exec {inner}>&{inner} {log.fileno()}>>{tmp_path / 'log'}; {program}"
         environment = os.environ | {"PIX2PIX_PROGRESS": f"{inner},{log.fileno()}"}
         done = subprocess.run(
             ["bash", "-c", command], env=environment, capture_output=True, pass_fds=(inner, log.fileno()), check=True
