@@ -50,7 +50,7 @@ def last_error(path):
 
 def targets_of(run):
     """The files and folders of a run that can be requested."""
-    made = ["predict", "metrics.json", "metrics.csv", "fidelity.json", "run.html", "gallery.html"]
+    made = ["predict", "metrics.json", "metrics.csv", "fidelity.json", "run.html", "gallery.html", "export", "try.html"]
     trained = [f"ckpt/Generator_{RUNS[run].train.epoch_num}.ckpt"] * (RUNS[run].ckpt is None)
     return [f"results/{run}/{name}" for name in made + trained]
 
@@ -59,7 +59,7 @@ def all_targets():
     """Everything that can be requested by name: rules, runs, and their files."""
     rules = [rule.name for rule in workflow.rules if not rule.has_wildcards()]
     summaries = [f"results/{name}.{ending}" for name in SUMMARIES for ending in ("html", "csv")]
-    datasets = [f"data/{name}/pairs" for name in CONFIG.datasets] + [f"data/{name}.tar.gz" for name in CONFIG.datasets]
+    datasets = [f"data/{name}/pairs" for name in CONFIG.datasets] + [f"data/{archive}" for archive in ARCHIVES.values()]
     return [*rules, *summaries, *datasets, *(target for run in RUNS for target in targets_of(run))]
 
 

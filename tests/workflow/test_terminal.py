@@ -89,4 +89,6 @@ def test_options_that_cannot_be_read_give_one_line(tmp_path, arguments, line):
 def test_targets_lists_runs_and_their_files(tmp_path, tiny_config):
     lines = shown(snakemake(tmp_path, "targets", "--configfile", str(tiny_config)))
     assert {"all", "roofs", "results/roofs/predict", "results/summary.html", "data/roofs/pairs"} <= set(lines)
-    assert "results/roofs/ckpt/Generator_2.ckpt" in lines
+    assert {"results/roofs/ckpt/Generator_2.ckpt", "results/roofs/export"} <= set(lines)
+    # a folder of images has no archive
+    assert "data/roofs.tar.gz" not in lines
