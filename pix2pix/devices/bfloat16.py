@@ -20,6 +20,7 @@ SOURCE = Path(__file__).parent / "convolutions.c"
 LIBRARY, HEADER = "libdnnl.so.3", "dnnl.h"
 INSTALL = "run `make bf16`"
 SUBJECT = "precision: bf16"
+ELSEWHERE = "set XDG_CACHE_HOME to another folder"
 
 
 def needs() -> list[Need]:
@@ -48,7 +49,10 @@ def environment() -> dict[str, str]:
 
 def compiled() -> Path:
     """Where the compiled file is, or will be: in the user's cache, since the package may be read-only."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        raise InputError(f"{SUBJECT}: this user has no home folder: set XDG_CACHE_HOME to a folder") from None
     return cache / "pix2pix" / f"convolutions-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]}.so"
 
 
@@ -56,7 +60,7 @@ def is_built() -> bool:
     """Whether the compiled file is there, as its checksum says; a damaged one is compiled again."""
     try:
         return record_of(compiled()).read_text().startswith(sha256_of(compiled()))
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return False
 
 
@@ -72,10 +76,9 @@ def build() -> tuple[Path, Path]:
     require_all(SUBJECT, needs())
     library, header, built = _library(), _header(), compiled()
     assert library  # one of the needs
-    elsewhere = "set XDG_CACHE_HOME to another folder"
     # MindSpore separates the function's name with one
     if ":" in str(built):
-        raise InputError(f"{SUBJECT}: {built.parent}: its name must not contain a colon: {elsewhere}")
+        raise InputError(f"{SUBJECT}: {built.parent}: its name must not contain a colon: {ELSEWHERE}")
     if not is_built():
         assert header
         try:
@@ -84,7 +87,7 @@ def build() -> tuple[Path, Path]:
             keep(sha256_of(built), built)
         except OSError as error:
             reason = error.strerror or error
-            raise InputError(f"{SUBJECT}: {built.parent}: cannot be written ({reason}): {elsewhere}") from None
+            raise InputError(f"{SUBJECT}: {built.parent}: cannot be written ({reason}): {ELSEWHERE}") from None
     return built, library
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import mindspore as ms
 from mindspore import nn, ops
 
-from pix2pix.devices.bfloat16 import SUBJECT, build
+from pix2pix.devices.bfloat16 import ELSEWHERE, SUBJECT, build
 from pix2pix.model.layers import DownConvolution, UpConvolution
 from pix2pix.model.winograd import WinogradConvolution
 from pix2pix.system.cores import cores_in_use
@@ -54,8 +54,12 @@ def operations() -> Operations:
         InputError: what bfloat16 needs is missing.
     """
     compiled, onednn = build()
-    status = ctypes.CDLL(str(compiled)).load(str(onednn).encode(), cores_in_use())
-    if status:
+    try:
+        library = ctypes.CDLL(str(compiled))
+    except OSError as error:
+        # compiled on a newer system, or in a folder that nothing may be executed from
+        raise InputError(f"{SUBJECT}: {compiled}: cannot be loaded ({error}): {ELSEWHERE}") from None
+    if status := library.load(str(onednn).encode(), cores_in_use()):
         raise InputError(f"{SUBJECT}: {onednn} cannot be used (status {status}): run `make bf16` again")
     correlate = _operation(compiled, "correlate", lambda larger, smaller: [smaller[1], larger[1], 4, 4])
     smaller = _operation(compiled, "convolve_stride_2", _half)

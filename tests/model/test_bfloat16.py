@@ -13,9 +13,11 @@ from test_layers import value_and_gradients
 from pix2pix.config.flags import as_flags
 from pix2pix.config.settings import TrainSettings
 from pix2pix.devices import bfloat16
-from pix2pix.model.bfloat16 import use_bfloat16
+from pix2pix.model.bfloat16 import operations, use_bfloat16
 from pix2pix.model.layers import DownConvolution, UpConvolution
 from pix2pix.model.winograd import WinogradConvolution
+from pix2pix.system.checksum import keep, sha256_of
+from pix2pix.system.errors import InputError
 from pix2pix.training.step import Trainer
 
 MISSING = [need.name for need in bfloat16.needs() if need.found is None]
@@ -109,6 +111,16 @@ def test_gradients_of_a_step_are_near_those_in_float32(norm):
         distance = np.linalg.norm(found - exact) / np.linalg.norm(exact)
         # PyTorch's autocast differs by 0.12 and 0.09 here
         assert 1e-3 < distance < 0.15, network
+
+
+def test_a_library_that_the_system_cannot_load_gives_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    compiled = bfloat16.compiled()
+    compiled.parent.mkdir()
+    compiled.write_text("of another system")
+    keep(sha256_of(compiled), compiled)
+    with pytest.raises(InputError, match=r"precision: bf16: .*\.so: cannot be loaded \(.*\): set XDG_CACHE_HOME"):
+        operations.__wrapped__()
 
 
 def test_a_training_repeats_itself_and_a_state_is_of_one_precision(tmp_path):

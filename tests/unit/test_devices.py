@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT
 
 from pix2pix.devices import ascend, bfloat16, check, cuda
+from pix2pix.system.checksum import record_of
 from pix2pix.system.errors import InputError
 
 HAS_DRIVER = ctypes.util.find_library("cuda") is not None
@@ -126,6 +127,8 @@ def test_a_compiler_that_fails_leaves_no_library(tmp_path, monkeypatch):
     monkeypatch.delenv("CC")
     bfloat16.build()
     assert compiled.read_bytes() == whole
+    record_of(compiled).write_bytes(b"\xff")
+    assert not bfloat16.is_built()
 
 
 @pytest.mark.skipif(any(need.found is None for need in bfloat16.needs()), reason="bf16 cannot be used: make bf16")
@@ -145,6 +148,14 @@ def test_a_cache_or_compiler_that_cannot_be_used_gives_one_line(tmp_path, monkey
     with pytest.raises(InputError, match=line) as error:
         bfloat16.build()
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_without_a_home_the_cache_has_to_be_named(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    # as for a user whom the system does not know, in a container
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    with pytest.raises(InputError, match="precision: bf16: this user has no home folder: set XDG_CACHE_HOME"):
+        bfloat16.needs()
 
 
 def test_looking_for_a_device_does_not_import_mindspore():
