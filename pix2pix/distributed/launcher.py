@@ -96,7 +96,7 @@ def _start_msrun(command: list[str], number: int, here: int, node: Node, folder:
     if node.nodes == 1 and hasattr(os, "memfd_create"):
         environment[SECRET] = secrets.token_hex()
     # msrun runs `python` from PATH
-    environment["PATH"] = f"{programs}:{environment['PATH']}"
+    environment["PATH"] = f"{programs}:{environment.get('PATH', os.defpath)}"
     options = {
         "worker_num": number,
         "local_worker_num": here,

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -91,12 +92,16 @@ def _srun(command: list[str], nodes: int, threads: int | None) -> subprocess.Pop
 
 def _start_on_hosts(command: list[str], hosts: list[str]) -> list[subprocess.Popen]:
     """Start the command once on every host, through ssh on other machines."""
+    here = (*THIS_MACHINE, socket.gethostname(), socket.getfqdn())
+    # before anything is started, which would wait for the others
+    if not shutil.which("ssh") and (others := [host for host in hosts if host not in here]):
+        raise InputError(f"hosts: {others[0]} is reached by ssh, which is not installed here: install it")
     port = free_port()
     started = []
     for rank, host in enumerate(hosts):
         part = {NODE: str(rank), MASTER: hosts[0], PORT: str(port)}
         line = [sys.executable, *command]
-        if host in (*THIS_MACHINE, socket.gethostname(), socket.getfqdn()):
+        if host in here:
             started.append(subprocess.Popen(line, env=os.environ | part, start_new_session=True))
         else:
             part |= {name: os.environ[name] for name in PASSED_ON if name in os.environ}

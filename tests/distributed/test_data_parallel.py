@@ -19,10 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pix2pix.config.flags import as_flags
-from pix2pix.config.settings import TrainSettings
+from pix2pix.config.settings import TrainSettings, WhereSettings
 from pix2pix.data.loader import batches, sample_epoch
 from pix2pix.distributed.launcher import Node, free_port, run_workers
+from pix2pix.distributed.nodes import launch
 from pix2pix.distributed.workers import Workers, part_of_step, steps_of_epoch
+from pix2pix.system.errors import InputError
 from pix2pix.training.step import Trainer
 
 TINY = {name: value for name, value in TINY_RUN.items() if name in TrainSettings.model_fields} | {"batch_size": 2}
@@ -233,6 +235,14 @@ def test_fewer_epochs_are_trained_separately_by_all_workers(tmp_path, long_run, 
     assert (tmp_path / "epochs/1/state/workers/worker_1.log").exists()
     assert (tmp_path / "state/state.safetensors").read_bytes() == state
     assert [row["epoch"] for row in history(tmp_path)] == list("12345")
+
+
+def test_without_ssh_nothing_is_started(tmp_path, monkeypatch):
+    where = WhereSettings(device_num=2, nodes=2, hosts="localhost,elsewhere")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match=r"^hosts: elsewhere is reached by ssh, which is not installed here"):
+        launch(["-c", "import time; time.sleep(600)"], where, tmp_path)
+    assert not [child for child in psutil.Process().children() if "time.sleep(600)" in " ".join(child.cmdline())]
 
 
 @pytest.mark.skipif(ctypes.util.find_library("cuda") is not None, reason="this machine has NVIDIA's driver")
