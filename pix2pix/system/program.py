@@ -23,13 +23,22 @@ def command_line(documentation: str | None) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
+def _end(number: int, _frame: object) -> None:
+    """Raise SystemExit on a signal, so that unfinished files are deleted."""
+    if "mindspore" in sys.modules:
+        # its compiler prints what ends it, with a hundred lines of its stack
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    sys.exit(128 + number)
+
+
 def run(main: Callable[[], None]) -> None:
     """Run a program's main function; print errors as one line each and exit with status 1.
 
     Unexpected errors show a traceback if PIX2PIX_TRACEBACK is set in the environment.
     """
-    # raise SystemExit on SIGTERM, so that unfinished files are deleted
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    signal.signal(signal.SIGTERM, _end)
+    if "mindspore" in sys.modules and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end)
     try:
         main()
     except InputError as error:

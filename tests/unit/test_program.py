@@ -2,6 +2,7 @@
 
 import ast
 import re
+import signal
 import subprocess
 import sys
 
@@ -32,6 +33,14 @@ def test_an_error_of_mindspore_is_its_message_without_headings():
     code = f"from pix2pix.system.program import run\ndef main(): raise RuntimeError('{message}')\nrun(main)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.startswith("error: unexpected RuntimeError: no device (")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_a_signal_makes_mindspore_print_is_not_shown(number):
+    main = f"def main():\n try: os.kill(os.getpid(), {int(number)})\n finally: os.write(2, b'stack of the compiler')\n"
+    code = f"import os, sys\nsys.modules['mindspore'] = os\nfrom pix2pix.system.program import run\n{main}run(main)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (128 + number, "")
 
 
 @pytest.mark.parametrize(
