@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pix2pix.data.images import open_rgb
+from pix2pix.data.images import MAX_PIXELS, open_rgb
 from pix2pix.pairing.partners import Pair
 from pix2pix.system.disk import disk_space
 from pix2pix.system.errors import InputError
@@ -116,6 +116,9 @@ def _combine(pair: Pair, labels_b: bool) -> tuple[bytes, bool] | InputError | Un
         return error
     except OSError as error:
         return InputError(f"{error.filename}: cannot be read ({error.strerror})")
+    if 2 * a.width * a.height > MAX_PIXELS:
+        size = f"{a.width}x{a.height} pixels, and twice as many with its B are more than {MAX_PIXELS:,}"
+        return InputError(f"{pair.a}: has {size}: make both smaller")
     change = (a.width / b.width) / (a.height / b.height)
     if max(change, 1 / change) > SAME_ASPECT:
         sizes = f"{a.width}x{a.height} pixels, but {pair.b} has {b.width}x{b.height}"

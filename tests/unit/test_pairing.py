@@ -11,7 +11,9 @@ import pytest
 from conftest import script
 from PIL import Image
 
-from pix2pix.pairing.partners import split_of
+from pix2pix.pairing import archive
+from pix2pix.pairing.partners import Pair, split_of
+from pix2pix.system.errors import InputError
 
 
 def draw(path: Path, width: int = 16, height: int = 12, shade: int = 100, **options: object) -> Path:
@@ -175,6 +177,15 @@ def test_unreadable_images_are_all_named_and_nothing_is_written(tmp_path):
     assert any(line.startswith(f"error: {tmp_path / 'a' / '2.png'}: is not an image") for line in errors)
     assert any(line.startswith(f"error: {tmp_path / 'b' / '5.png'}: ") for line in errors)
     assert not list(tmp_path.glob("out/*"))
+
+
+def test_an_image_that_is_too_large_for_a_pair_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "MAX_PIXELS", 2 * 16 * 12 - 1)
+    one = Pair("train", "1", draw(tmp_path / "a" / "1.png"), draw(tmp_path / "b" / "1.png"))
+    with pytest.raises(
+        InputError, match=r"a/1\.png: has 16x12 pixels, and twice as many with its B are more than 383:"
+    ):
+        archive.write_pairs([one], [], tmp_path / "out.tar.gz", tmp_path / "out.csv")
 
 
 def test_two_images_of_one_name_and_an_empty_split_are_errors(tmp_path):
