@@ -1,97 +1,103 @@
 """Programs in forks of a process that has imported what they import, which takes longer than most of the tests' runs.
 
-As a program, `warm.py PROGRAM`, it serves requests: one JSON object per line on stdin, and the exit status of each run
-on stdout. PROGRAM is the path of a program, or `snakemake`.
+`run` is for a program that a test waits for. `python` stands in for the interpreter in a command line; the jobs of
+`run("snakemake", ...)` are started by it. As a program, this file is that interpreter.
 """
 
 import atexit
 import json
 import os
-import runpy
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from functools import cache
 from pathlib import Path
 
-SECONDS_AT_MOST = 600
+HERE = Path(__file__).resolve().parent
+SCRIPTS = HERE.parent / "scripts"
 
 
 def run(program: str | Path, arguments: list[str], directory: Path, killed_at: int = 0) -> tuple[int, str]:
     """Run a program in `directory`; return its exit status and its output, stderr included.
 
     Args:
+        program: the path of a program in scripts/, or "snakemake".
         killed_at: it is killed just before its rename of this number, from 1; 0: not at all.
     """
-    with tempfile.NamedTemporaryFile("w+") as output:
-        request = {"argv": [str(program), *arguments], "cwd": str(directory), "output": output.name}
-        server = _server(str(program))
-        print(
-            json.dumps(request | {"environ": dict(os.environ), "killed_at": killed_at}), file=server.stdin, flush=True
-        )
-        status = server.stdout.readline()
-        assert status, f"{program}: its imports failed, or its server was killed"
+    with tempfile.TemporaryFile("w+") as output, open(os.devnull) as nothing:
+        files = {0: nothing.fileno(), 1: output.fileno(), 2: output.fileno()}
+        kind = "snakemake" if program == "snakemake" else "programs"
+        with request(servers() / kind, [str(program), *arguments], directory, files, killed_at) as connection:
+            status = connection.recv(10)
+        assert status, f"{program}: its server was killed, or could not import it"
+        output.seek(0)
         return int(status), output.read()
 
 
+def python() -> Path:
+    """An interpreter that runs Snakemake and the programs in scripts/ like `run`, and all else as itself."""
+    return servers() / "python"
+
+
 @cache
-def _server(program: str) -> subprocess.Popen:
-    command = [sys.executable, __file__, program]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    # it ends when its input does
-    atexit.register(server.communicate)
-    return server
+def servers() -> Path:
+    """The folder of the servers' sockets; starts the servers."""
+    folder = tempfile.TemporaryDirectory()
+    for kind in ("snakemake", "programs"):
+        command = [sys.executable, HERE / "warm_server.py", f"{folder.name}/{kind}", kind]
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert server.stdout.readline(), kind
+        # it ends when its input does
+        atexit.register(server.communicate)
+    atexit.register(folder.cleanup)
+    stand_in = Path(folder.name, "python")
+    stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {__file__} {sys.executable} {folder.name} "$@"\n')
+    stand_in.chmod(0o755)
+    return Path(folder.name)
 
 
-def _serve(program: str) -> None:
-    before = set(os.environ)
-    if program == "snakemake":
-        import snakemake.cli  # noqa: F401, PLC0415
+def request(server: Path, argv: list[str], directory: Path, files: dict[int, int], killed_at: int = 0) -> socket.socket:
+    """Ask a server for a program; its exit status comes over the connection.
+
+    Args:
+        files: the open files of the program, by their numbers there.
+    """
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(str(server))
+    message = {
+        "argv": argv,
+        "directory": str(directory),
+        "files": list(files),
+        "killed_at": killed_at,
+        "environment": dict(os.environ),
+        "cores": list(os.sched_getaffinity(0)),
+        "python": str(server.with_name("python")),
+    }
+    line = json.dumps(message).encode() + b"\n"
+    connection.sendall(line[socket.send_fds(connection, [line], list(files.values())) :])
+    return connection
+
+
+def main() -> None:
+    """Run Snakemake or a program in scripts/ in a fork, or replace this process with the true interpreter."""
+    interpreter, folder, *words = sys.argv[1:]
+    if words[:2] == ["-m", "snakemake"]:
+        kind, words = "snakemake", words[1:]
+    elif words and Path(words[0]).resolve().parent == SCRIPTS:
+        kind = "programs"
     else:
-        # not as __main__: only its imports
-        runpy.run_path(program, run_name="imports")
-    imported = {name: value for name, value in os.environ.items() if name not in before}
-    for line in sys.stdin:
-        if (child := os.fork()) == 0:
-            request = json.loads(line)
-            _become(request["argv"], request["cwd"], request["output"], imported | request["environ"])
-            if request["killed_at"]:
-                _kill_at_rename(request["killed_at"])
-            if program == "snakemake":
-                runpy.run_module(program, run_name="__main__", alter_sys=True)
-            else:
-                runpy.run_path(program, run_name="__main__")
-            sys.exit()
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-
-
-def _become(argv: list[str], cwd: str, output: str, environ: dict[str, str]) -> None:
-    """Make this process what a new one with these arguments would be."""
-    signal.alarm(SECONDS_AT_MOST)
-    with open(output, "w") as file, open(os.devnull) as nothing:
-        for there, here in ((nothing, 0), (file, 1), (file, 2)):
-            os.dup2(there.fileno(), here)
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(environ)
-    sys.argv[:] = argv
-    # with which a program starts itself once more (pix2pix.devices.check)
-    sys.orig_argv[:] = [sys.executable, *argv]
-
-
-def _kill_at_rename(number: int) -> None:
-    left = number
-
-    def watch(event: str, _: object) -> None:
-        nonlocal left
-        if event == "os.rename":
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(watch)
+        os.execv(interpreter, [interpreter, *words])
+    inherited = [int(file.name) for file in Path("/proc/self/fd").iterdir() if file.exists()]
+    connection = request(Path(folder, kind), words, Path.cwd(), {number: number for number in inherited})
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _: connection.send(bytes([received])))
+    status = int(connection.recv(10) or 1)
+    if status < 0:
+        os.kill(os.getpid(), -status)
+    sys.exit(status)
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1])
+    main()

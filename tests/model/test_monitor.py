@@ -5,11 +5,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 from browser import check, look
 from conftest import ROOT, TINY_RUN, draw_pairs, script
 from playwright.sync_api import expect
@@ -103,7 +103,7 @@ def flags(records: Path, run: Path, **changes: object) -> list[str]:
 def test_the_page_of_a_long_epoch_shows_samples_and_curves_and_changes_by_itself(records, tmp_path, chromium):
     run = tmp_path / "my run"
     size = {"train_pic_size": 64, "load_size": 64, "g_layers": 5, "g_ngf": 32, "d_ndf": 16, "log_steps": 5}
-    program = [sys.executable, ROOT / "scripts/train.py", *flags(records, run, **size)]
+    program = [warm.python(), ROOT / "scripts/train.py", *flags(records, run, **size)]
     with open(tmp_path / "log", "w") as log, subprocess.Popen(program, stdout=log, stderr=log) as training:
         while not (run / "training.html").exists():
             assert training.poll() is None, (tmp_path / "log").read_text()

@@ -4,11 +4,11 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+import warm
 import yaml
 from conftest import ROOT, TINY_RUN, draw_pairs, script, snakemake
 
@@ -175,7 +175,7 @@ def test_a_signal_saves_no_state_with_a_loss_that_is_not_finite(data, tmp_path):
 
 def stop_at_once(work: Path) -> str:
     """Start a training that diverges, and send it a signal before its first step."""
-    command = [sys.executable, ROOT / "scripts/train.py", *flags(work, "--lr=1e30")]
+    command = [warm.python(), ROOT / "scripts/train.py", *flags(work, "--lr=1e30")]
     lock = work / RESULTS / "state/workers/lock"
     lock.unlink(missing_ok=True)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import warm
 import yaml
 from conftest import ROOT, TINY_RUN, draw_pairs, script, snakemake
 
@@ -72,7 +73,7 @@ def train(work: Path, *changes: object) -> subprocess.CompletedProcess:
 
 
 def start_training(work: Path, *changes: object) -> subprocess.Popen:
-    program = [sys.executable, ROOT / "scripts/train.py", *command(work, *changes)]
+    program = [warm.python(), ROOT / "scripts/train.py", *command(work, *changes)]
     return subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -81,6 +82,11 @@ def wait_until(condition, seconds: float = 120, pause: float = 0.002) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(pause)
+
+
+def owner(work: Path) -> int:
+    """The process that trains here."""
+    return int(re.match(r"process (\d+)", (work / "results/own/state/lock").read_text())[1])
 
 
 def rows(work: Path) -> int:
@@ -114,10 +120,9 @@ def test_a_killed_training_resumes_with_identical_results(data, unbroken, unbrok
         work / "mine.yaml",
     ]
     with open(work / "first.log", "w") as log:
-        first = subprocess.Popen([sys.executable, "-m", "snakemake", *arguments], stdout=log, stderr=log, cwd=work)
+        first = subprocess.Popen([warm.python(), "-m", "snakemake", *arguments], stdout=log, stderr=log, cwd=work)
         wait_until(lambda: KILLED_WHEN[moment](work))
-        pid = re.match(r"process (\d+)", (work / "results/own/state/lock").read_text())[1]
-        os.kill(int(pid), signal.SIGKILL)
+        os.kill(owner(work), signal.SIGKILL)
         assert first.wait(60) == 1
     assert not (work / FINAL).exists()
     log = snakemake(work, FINAL, "--configfile", str(work / "mine.yaml")).stdout
@@ -208,10 +213,11 @@ def test_two_processes_do_not_train_in_one_folder(data, tmp_path):
     first = start_training(work)
     wait_until(lambda: (work / STATE).exists())
     second = train(work)
+    pid = owner(work)
     first.kill()
     first.communicate()
     assert second.returncode == 1
-    assert f"another process is training here (process {first.pid} on" in second.stdout
+    assert f"another process is training here (process {pid} on" in second.stdout
     assert "Traceback" not in second.stdout
 
 
