@@ -79,7 +79,8 @@ def _read(path: Path) -> Rows:
                 return []
             for words in csv.reader(file):
                 row = tuple(map(float, words))
-                if len(row) != len(COLUMNS) or (rows and row[1] <= rows[-1][1]):
+                numbered = len(row) == len(COLUMNS) and row[0].is_integer() and row[1].is_integer()
+                if not numbered or (rows and row[1] <= rows[-1][1]):
                     break
                 rows.append(row)
     except (OSError, ValueError, csv.Error):

@@ -18,7 +18,7 @@ from pix2pix.config.settings import TrainSettings, WhereSettings
 from pix2pix.data.packing import split_files
 from pix2pix.data.records import write_records
 from pix2pix.monitoring import monitor
-from pix2pix.monitoring.step_history import LOSSES
+from pix2pix.monitoring.step_history import COLUMNS, LOSSES, StepHistory
 from pix2pix.training.folders import Folders
 from pix2pix.training.loop import train
 
@@ -72,6 +72,16 @@ def test_samples_within_an_epoch_do_not_change_the_networks(few_records, tmp_pat
         means = [[float(row[name]) for name in LOSSES] for row in rows[3 * number : 3 * number + 3]]
         # windows of 3, 3 and 1 steps make up the mean of the epoch
         assert np.average(means, 0, [3, 3, 1]) == pytest.approx([float(epoch[name]) for name in LOSSES], rel=1e-5)
+
+
+@pytest.mark.parametrize("edited", ["nan,6", "1,inf", "1,6.5", "1,2"])
+def test_rows_of_losses_from_an_edited_one_on_are_dropped(tmp_path, edited):
+    path = tmp_path / "history_steps.csv"
+    path.write_text("\n".join([",".join(COLUMNS), "1,3" + ",1" * 6, edited + ",1" * 6, "1,9" + ",1" * 6, ""]))
+    history = StepHistory(path, 12, 10)
+    history.rewrite()
+    assert [row[:2] for row in history.rows] == [(1, 3)]
+    assert len(path.read_text().splitlines()) == 2
 
 
 def test_a_disk_that_is_full_for_the_page_does_not_end_the_training(few_records, tmp_path, capfd):
