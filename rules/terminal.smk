@@ -80,6 +80,9 @@ class Shown(logging.Filter):
             NAMES[record.jobid] = job_name(record)
         if event == LogEvent.JOB_ERROR:
             FAILED[NAMES.get(record.jobid, record.rule_name)] = record.log[0] if record.log else None
+        if event == LogEvent.JOB_FINISHED:
+            # one that failed before, and was retried
+            FAILED.pop(NAMES.get(record.job_id), None)
         if text.startswith("Terminating processes"):
             INTERRUPTED.append(True)
         of_a_job = event == LogEvent.ERROR and ("CalledProcessError" in text or NOISE[-1] in text)

@@ -4,7 +4,7 @@ import re
 import shutil
 
 import pytest
-from conftest import snakemake
+from conftest import ROOT, snakemake
 
 TIME = r"\d\d:\d\d:\d\d"
 
@@ -51,6 +51,30 @@ def test_a_failed_job_is_named_with_its_error_and_its_log(work):
     assert remedy.startswith("  when that is corrected, give the same command again")
     assert "Traceback" not in done.stdout
     assert "CalledProcessError" not in done.stdout
+
+
+def test_a_job_that_succeeds_when_retried_has_not_failed(tmp_path):
+    """As on a cluster, whose profile retries jobs that reach their time limit."""
+    (tmp_path / "Snakefile").write_text(f"""
+import sys
+from pathlib import Path
+include: {str(ROOT / "rules/terminal.smk")!r}
+onerror:
+    say_failure()
+rule all:
+    input: "second", "never"
+rule second:
+    output: "second"
+    log: "second.log"
+    retries: 1
+    shell: "echo error: at first > {{log}}; test -e once && touch {{output}} || {{{{ touch once; false; }}}}"
+rule never:
+    output: "never"
+    shell: "false"
+""")
+    lines = shown(snakemake(tmp_path, "--keep-going", checkout=tmp_path, check=False))
+    assert (tmp_path / "second").exists()
+    assert [line for line in lines if line.startswith("error: ")] == ["error: never: failed"]
 
 
 @pytest.mark.parametrize(
