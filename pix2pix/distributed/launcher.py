@@ -166,9 +166,12 @@ def _conclude(found: dict[str, psutil.Process], workers: list[str], folder: Path
         # a killed worker is the cause of the failures of the others
         how, name = max(((_how(pid, folder), name) for name, pid in dead.items()), key=lambda end: KILLED in end[0])
         log = folder / f"{name}.log"
+        lines = _last_lines(log)
+        # the worker's own error is the last one, which Snakemake shows
+        told = any(line.startswith("error: ") for line in lines)
         # the log of the first worker has already been printed
-        lines = [] if log.stem == "worker_0" else [f"{log} ends:", *_last_lines(log)]
-        print(f"error: {name} (process {dead[name]}) {how}", *lines, sep="\n", file=sys.stderr)
+        lines = [] if log.stem == "worker_0" else [f"{log} ends:", *lines]
+        print(f"{'' if told else 'error: '}{name} (process {dead[name]}) {how}", *lines, sep="\n", file=sys.stderr)
         return 1
     logs = sorted(folder.glob("msrun_*.log"))
     print(

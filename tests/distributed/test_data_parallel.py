@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import mindspore as ms
 import numpy as np
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from pix2pix.config.flags import as_flags
 from pix2pix.config.settings import TrainSettings, WhereSettings
 from pix2pix.data.loader import batches, sample_epoch
-from pix2pix.distributed.launcher import Node, free_port, run_workers
+from pix2pix.distributed.launcher import Node, _conclude, free_port, run_workers
 from pix2pix.distributed.nodes import launch
 from pix2pix.distributed.workers import Workers, part_of_step, steps_of_epoch
 from pix2pix.system.errors import InputError
@@ -235,6 +236,25 @@ def test_fewer_epochs_are_trained_separately_by_all_workers(tmp_path, long_run, 
     assert (tmp_path / "epochs/1/state/workers/worker_1.log").exists()
     assert (tmp_path / "state/state.safetensors").read_bytes() == state
     assert [row["epoch"] for row in history(tmp_path)] == list("12345")
+
+
+@pytest.mark.parametrize("worker", ["worker_0", "worker_1"])
+@pytest.mark.parametrize("said", ["error: images/3.png: cannot be decoded", "Segmentation fault"])
+def test_the_last_error_of_a_failed_training_is_that_of_the_worker(tmp_path, capfd, worker, said):
+    with psutil.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    (tmp_path / "msrun_0.log").write_text(f"process {process.pid} exit with exception. Error code: 1")
+    (tmp_path / f"{worker}.log").write_text(f"{said}\n")
+    found = {worker: process}
+    if worker == "worker_0":
+        print(said, file=sys.stderr)  # as it grows
+    assert _conclude(found, ["worker_0", "worker_1"], tmp_path, SimpleNamespace(signal=0)) == 1
+    shown = capfd.readouterr().err.splitlines()
+    assert said in shown
+    errors = [line for line in shown if line.startswith("error: ")]
+    failed = f"{worker} (process {process.pid}) ended with status 1"
+    assert errors == ([said] if said.startswith("error: ") else [f"error: {failed}"])
+    assert any(failed in line for line in shown)
 
 
 def test_without_ssh_nothing_is_started(tmp_path, monkeypatch):
