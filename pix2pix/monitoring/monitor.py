@@ -43,7 +43,7 @@ class Monitor:
         self, folder: Path, samples: Path, where: WhereSettings, settings: TrainSettings, pairs: int, workers: int
     ):
         self.folder, self.samples, self.where = folder, samples, where
-        self.now = Now(title=_title(folder), epochs=settings.epoch_num, workers=workers)
+        self.now = Now(title=_title(folder.absolute()), epochs=settings.epoch_num, workers=workers)
         self.facts = {
             "started": datetime.now().astimezone().isoformat(timespec="seconds"),
             "host": socket.gethostname(),
@@ -63,7 +63,10 @@ class Monitor:
     def begin(self, epoch: int, step: int, steps: int, threads: list[int]) -> None:
         """Start after `step` of the `steps` steps of `epoch` (from 1); `threads`: numbers of threads used so far."""
         self.now.epoch, self.now.step, self.now.steps = epoch, step, steps
-        self.facts["threads"] = threads or self._earlier_threads()
+        self.facts["threads"] = threads
+        if epoch > self.now.epochs:
+            # finished: only the checkpoints are written again
+            self.facts |= self._earlier_facts()
         self.started = self.pace_since = time.monotonic()
         self.pace_at = self.now.done
         self.start_clock = True
@@ -79,12 +82,12 @@ class Monitor:
         write_json(self.facts, self.folder / TRAINING_FACTS)
         self.write_page()
 
-    def _earlier_threads(self) -> int | list[int]:
-        """The numbers of threads in training.json: those of a finished training, whose state may not know them."""
+    def _earlier_facts(self) -> dict[str, object]:
+        """What training.json says, if it can be read."""
         with suppress(InputError):
             if facts := read_training_facts(self.folder / TRAINING_FACTS):
-                return facts.threads
-        return []
+                return facts.model_dump()
+        return {}
 
     def after_step(
         self,
@@ -148,8 +151,9 @@ class Monitor:
         """Write the page for the last time: with "finished", or with why the training ended."""
         self.now.status = status
         self.trying(self.write_page)
-        self.facts["ended"] = datetime.now().astimezone().isoformat(timespec="seconds")
-        self.trying(write_json, self.facts | {"status": status}, self.folder / TRAINING_FACTS)
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        self.facts |= {"ended": self.facts.get("ended") or now, "status": status}
+        self.trying(write_json, self.facts, self.folder / TRAINING_FACTS)
         if self.events:
             self.events.close()
 
