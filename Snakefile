@@ -10,6 +10,10 @@ min_version("9.0")
 
 try:
     check_yaml(Path(workflow.basedir) / "config.yaml")
+    # Snakemake reads these as JSON first, which may contain tabs
+    for path in workflow.overwrite_configfiles if workflow.is_main_process else ():
+        if path.suffix != ".json":
+            check_yaml(path)
 except InputError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(1)

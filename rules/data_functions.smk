@@ -98,7 +98,7 @@ def images_source(wildcards):
 def images_listing(wildcards):
     dataset = CONFIG.datasets[wildcards.dataset]
     if dataset.on_disk and (dataset.parquet or dataset.split_file):
-        return listing_of_all(dataset.on_disk)
+        return listing_of_all(dataset.on_disk, dataset.split_file)
     return listing_of(dataset.folder, tuple(dataset.splits)) if dataset.folder else None
 
 

@@ -12,6 +12,7 @@ from pix2pix.data.left_out import LEFT_OUT, read_left_out
 from pix2pix.data.packing import split_files
 from pix2pix.data.records import write_records
 from pix2pix.system.cores import use_cores
+from pix2pix.system.errors import InputError
 from pix2pix.system.program import command_line, run
 
 
@@ -26,7 +27,11 @@ def main() -> None:
     add_flags(parser, ThreadSettings)
     arguments = parser.parse_args()
     use_cores(read_flags(arguments, ThreadSettings).threads)
+    if not 1 <= arguments.shard <= arguments.shards:
+        raise InputError(f"--shard: {arguments.shard} is not in 1 to --shards ({arguments.shards})")
     files = split_files(arguments.pairs / arguments.split, arguments.shard, arguments.shards)
+    if not files:
+        raise InputError(f"{arguments.pairs / arguments.split}: has no pairs for {arguments.output}")
     write_records(files, arguments.output, read_left_out(arguments.pairs.with_name(LEFT_OUT)))
 
 

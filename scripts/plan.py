@@ -32,14 +32,17 @@ def main() -> None:
     parser.add_argument("--ms", nargs="+", type=float, default=[50, 600, 2400], help="milliseconds per step")
     parser.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     flags = parser.parse_args()
-    if min(flags.ms) <= 0:
-        raise InputError("--ms: must be greater than 0")
+    if not all(0 < ms < float("inf") for ms in flags.ms):
+        raise InputError("--ms: must be greater than 0 and finite")
     merged: dict[str, Any] = {}
     for path in [HOME / "config.yaml", *flags.configfile]:
         if not path.is_file():
             raise InputError(f"{path}: no such file")
         check_yaml(path)
-        merge(merged, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        if not isinstance(content, dict):
+            raise InputError(f"{path}: must contain keys and values, as in {HOME / 'config.yaml'}")
+        merge(merged, content)
     config, runs, notes = read_config(merged)
     for note in notes:
         print(note, file=sys.stderr)

@@ -11,6 +11,7 @@ from pix2pix.config.values import is_address
 from pix2pix.system.errors import InputError
 
 INITIAL_KEYS = ("init_ckpt", "init_d_ckpt")
+DEEPEST_LINK = 3  # folders above it; extraction reads no deeper
 
 
 def check_paths(config: Config) -> None:
@@ -22,7 +23,10 @@ def check_paths(config: Config) -> None:
     Raises:
         InputError: with one line per problem.
     """
-    wrong = [*_folders(config), *_parquets(config), *_checkpoints(config), *_inputs(config)]
+    try:
+        wrong = [*_folders(config), *_parquets(config), *_checkpoints(config), *_inputs(config)]
+    except OSError as error:
+        raise InputError(f"config: {error.filename}: {error.strerror}; correct the path or its permissions") from None
     if wrong:
         raise InputError("\n".join(wrong))
 
@@ -61,9 +65,10 @@ def _folders(config: Config) -> Iterator[str]:
                 in_folders = dataset.split_kind == "folders" and not dataset.split_file
                 splits = list(map(str, dataset.splits)) if in_folders else []
                 yield from _folder(f"config: datasets.{name}.{which}: {folder}", folder, splits)
-        if dataset.folder and dataset.split_file and Path(dataset.folder).is_dir():
-            key = f"config: datasets.{name}.folder: {dataset.folder}"
-            if not Path(dataset.folder, dataset.split_file).is_file():
+        if dataset.on_disk and dataset.split_file and Path(dataset.on_disk).exists():
+            beside = _folder_of(dataset.on_disk)
+            if not Path(beside, dataset.split_file).is_file():
+                key = f"config: datasets.{name}.{'folder' if dataset.folder else 'parquet'}: {beside}"
                 yield f"{key}: has no file {dataset.split_file}, which is the dataset's split_file; correct the path"
 
 
@@ -85,14 +90,27 @@ def _parquets(config: Config) -> Iterator[str]:
             yield f"config: datasets.{name}.parquet: {dataset.parquet}: no such file or folder; correct the path"
 
 
+def _folder_of(path: str) -> Path:
+    """The folder itself, or that of a file."""
+    return Path(path) if Path(path).is_dir() else Path(path).parent
+
+
 @functools.cache
-def listing_of_all(source: str) -> str:
-    """Like listing_of, of a file, or of a folder and all folders in it."""
-    path = Path(source)
-    if path.is_dir():
-        return listing_of(source, tuple(sorted(os.path.relpath(found, path) for found, _, _ in os.walk(path))))
-    found = path.stat()
-    return hashlib.sha256(f"{found.st_size} {found.st_mtime_ns}".encode()).hexdigest()
+def listing_of_all(source: str, split_file: str | None = None) -> str:
+    """Like listing_of, of a folder and all folders in it, or of a file and the split file beside it."""
+    if Path(source).is_dir():
+        return listing_of(source, tuple(sorted(os.path.relpath(found, source) for found in _all_folders(source))))
+    files = [Path(source), *([_folder_of(source) / split_file] if split_file else [])]
+    found = [f"{each.st_size} {each.st_mtime_ns}" for each in (file.stat() for file in files)]
+    return hashlib.sha256(" ".join(found).encode()).hexdigest()
+
+
+def _all_folders(top: str) -> Iterator[str]:
+    """A folder and all folders in it; links are followed where images can be, but not in circles."""
+    for found, folders, _ in os.walk(top, followlinks=True):
+        if len(Path(found).relative_to(top).parts) >= DEEPEST_LINK:
+            folders[:] = [name for name in folders if not Path(found, name).is_symlink()]
+        yield found
 
 
 @functools.cache

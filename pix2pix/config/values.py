@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -39,12 +40,18 @@ def _a_path(text: str) -> str:
 def _an_address(text: str) -> str:
     if not is_address(text):
         raise ValueError(f"{text!r} must start with http://, https:// or file://")
+    try:
+        urlsplit(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not an address: {error}") from None
     return text
 
 
 def _a_checkpoint(value: object) -> object:
-    if isinstance(value, list) and not (value and all(isinstance(each, str) and is_address(each) for each in value)):
-        raise ValueError("must be a list of addresses that start with http://, https:// or file://")
+    if isinstance(value, list):
+        if not (value and all(isinstance(each, str) and is_address(each) for each in value)):
+            raise ValueError("must be a list of addresses that start with http://, https:// or file://")
+        return [_an_address(each) for each in value]
     if isinstance(value, str):
         if "://" in value:
             return _an_address(value)

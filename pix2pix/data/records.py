@@ -68,6 +68,8 @@ def _write(files: Sequence[Pair], path: Path) -> dict[str, int]:
     rows, size = [], 0
     for file in Progress(files, desc=f"writing {path.name}", unit="pair"):
         pair = file.read_bytes()
+        if file.stem in checksums:
+            raise InputError(f"{path.name}: two pairs are named {file.stem}: names must be unique; rename one")
         checksums[file.stem] = zlib.crc32(pair)
         rows.append({"name": file.stem, "pair": pair})
         size += len(pair)

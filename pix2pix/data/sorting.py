@@ -13,6 +13,7 @@ IGNORED = (".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini")  # and ._*: writ
 MOST_LINES = 50
 OTHER_SHAPE = 1.6  # ratio of aspect ratios; halving a square single image gives half the ratio of square halves
 LONGEST_STEM = 200  # bytes; predictions are named after it
+LONGEST_NAME = 255  # bytes; Linux allows no longer one
 MOST_NOTES = 10_000  # problems, or skipped folders, kept in memory
 
 
@@ -71,7 +72,7 @@ class Sorter:
                 self.note(f"{top}: contains splits, and so does {first}: there must be one top folder")
 
     def _is_new(self, path: PurePosixPath, split: str) -> bool:
-        if len(path.stem.encode()) > LONGEST_STEM:
+        if len(path.stem.encode()) > LONGEST_STEM or len(path.name.encode()) > LONGEST_NAME:
             self.note(f"{path}: has a name longer than {LONGEST_STEM} bytes")
             return False
         earlier = self.names[split].setdefault(path.stem, path)

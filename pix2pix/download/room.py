@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -58,8 +59,9 @@ def announced_size(addresses: Iterable[str], timeout: float) -> int | None:
     """Bytes of the file, as the first mirror that answers tells; None if none does."""
     for address in addresses:
         if address.startswith("file://"):
-            if local_path(address).is_file():
-                return local_path(address).stat().st_size
+            with suppress(OSError):
+                if local_path(address).is_file():
+                    return local_path(address).stat().st_size
             continue
         try:
             found = requests.head(

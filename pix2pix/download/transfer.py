@@ -44,10 +44,14 @@ def copy(address: str, output: Path) -> None:
         InputError: the disk is full.
     """
     source = local_path(address)
-    if not source.is_file():
-        raise FailedError("is a folder" if source.is_dir() else "no such file")
+    try:
+        if not source.is_file():
+            raise FailedError("is a folder" if source.is_dir() else "no such file")
+        file = open(source, "rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise FailedError(f"cannot be read ({error.strerror})") from None
     discard(output)
-    with open(source, "rb") as file:
+    with file:
         _write(iter(lambda: file.read(CHUNK), b""), output, 0, source.stat().st_size)
 
 

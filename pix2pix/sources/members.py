@@ -30,7 +30,7 @@ def inside(name: str, refuse: Refuse) -> PurePosixPath | None:
     elif path.is_absolute() or ".." in path.parts:
         refuse(f"{name!r}: leads outside the folder")
     elif any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
-        refuse(f"{name!r}: contains characters that are not UTF-8 text")
+        refuse(f"{name!r}: contains control characters or is not UTF-8 text")
     else:
         return path
     return None

@@ -92,7 +92,8 @@ def _from_csv(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _from_json(text: str) -> Iterator[tuple[str, str]]:
-    for split, names in json.loads(text).items():
+    # a list of pairs keeps both of two equal keys
+    for split, names in json.loads(text, object_pairs_hook=list):
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise TypeError(names)
         for name in names:

@@ -152,10 +152,25 @@ def _uncompressed(archive: Path) -> BinaryIO:
     return opener(archive, "rb")
 
 
+class _UntilItsEnd:
+    """A file that may be read at its end only once: tarfile would skip a member of any declared size there."""
+
+    def __init__(self, file: BinaryIO):
+        self._file, self._ended = file, False
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        if not data and self._ended:
+            raise EOFError("it ends within a file")
+        self._ended = not data
+        return data
+
+
 def _open_tar(stream: BinaryIO) -> tarfile.TarFile:
     try:
         # r|: no seeking, since a seek in a compressed file restarts from its first byte
-        return tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header)
+        read_once: Any = _UntilItsEnd(stream)
+        return tarfile.open(fileobj=read_once, mode="r|", tarinfo=_Header)
     except tarfile.ReadError:
         raise UnsoundError("is not a zip or tar archive (.tar, .tar.gz, .bz2, .xz, .zst), or is incomplete") from None
 

@@ -158,6 +158,7 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def natural_order(name: str) -> tuple[int, str]:
+def natural_order(name: str) -> tuple[int, str, str]:
     """Sort key that puts 2 before 10, and other names in alphabetical order after the numbers."""
-    return (0, name.zfill(20)) if name.isdigit() else (1, name)
+    # the name itself decides between 2 and 02
+    return (0, name.zfill(20), name) if name.isdigit() else (1, name, name)

@@ -209,6 +209,24 @@ def test_images_of_any_size_are_written_in_order(tmp_path):
     assert all(pair == (folder / f"train/{name}.bmp").read_bytes() for name, pair in pairs)
 
 
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (("--split", "none"), "pairs/none: has no pairs for {out}"),
+        (("--split", "train", "--shard", 3, "--shards", 2), "--shard: 3 is not in 1 to --shards (2)"),
+        (("--split", "train"), "train.mindrecord: two pairs are named 1: names must be unique; rename one"),
+    ],
+)
+def test_no_records_are_written_of_no_pairs_or_of_two_with_one_name(tmp_path, flags, reason):
+    make_folder(tmp_path, {f"pairs/train/1.{ending}": noise_image() for ending in ("png", "PNG")})
+    (tmp_path / "pairs/none").mkdir()
+    out = tmp_path / "train.mindrecord"
+    done = script("mindrecord", tmp_path / "pairs", out, *flags)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].removeprefix("error: ").removeprefix(f"{tmp_path}/") == reason.format(out=out)
+    assert not out.exists()
+
+
 def test_records_say_what_was_left_out(tmp_path):
     folder = make_folder(tmp_path, {"pairs/val/1.png": noise_image()})
     left_out = LeftOut(images={"val/2.png": "is empty (0 bytes)"}, counts={"val": Difference(declared=3, found=2)})

@@ -41,7 +41,7 @@ def test_any_one_top_folder_and_compression(tmp_path, top, mode):
         (member("x/9.jpg", tarfile.FIFOTYPE), "x/9.jpg: is a pipe"),
         (
             member("x/train/a\nb.jpg", tarfile.REGTYPE),
-            "'x/train/a\\nb.jpg': contains characters that are not UTF-8 text",
+            "'x/train/a\\nb.jpg': contains control characters or is not UTF-8 text",
         ),
     ],
 )
@@ -105,6 +105,15 @@ def test_archive_truncated_between_two_files_is_rejected(tmp_path):
         archive.write_bytes(archive.read_bytes()[:length])
         with pytest.raises(InputError, match="truncated or damaged after 3 images"):
             extract(archive, tmp_path / "pairs", {"train": None})
+
+
+def test_declared_size_beyond_the_end_of_the_archive_is_rejected_without_reading_on(tmp_path):
+    archive = tmp_path / "a.tar"
+    large = tarfile.TarInfo("train/1.jpg")
+    large.size = 2**41
+    archive.write_bytes(large.tobuf(tarfile.GNU_FORMAT) + bytes(10_240))
+    with pytest.raises(InputError, match="truncated or damaged after 0 images"):
+        extract(archive, tmp_path / "pairs", {"train": None})
 
 
 def test_flipped_bit_in_a_compressed_archive_is_detected(tmp_path):

@@ -186,6 +186,8 @@ def test_learning_rate_read_as_text_by_yaml_is_a_number(shipped):
         ({"all": []}, "config: all: [] is not allowed"),
         ({"all": ["maps", "maps"]}, "config: all: 'maps' is listed more than once: keep one"),
         ({"mirrors": []}, "config: mirrors: [] is not allowed"),
+        ({"mirrors": ["http://[::1"]}, "config: mirrors.0: 'http://[::1' is not an address: Invalid IPv6 URL"),
+        ({"runs": {"mine": {"ckpt": ["http://[::1"]}}}, "config: runs.mine.ckpt: 'http://[::1' is not an address"),
         ({"mirrors": ["ftp://x"]}, "config: mirrors.0: 'ftp://x' must start with http://, https:// or file://"),
         ({"fidelity": {"weights": ["ftp://x"]}}, "config: fidelity.weights.0: 'ftp://x' must start with http://"),
         ({"runs": {"mine": {"ckpt": "ftp://x"}}}, "config: runs.mine.ckpt: 'ftp://x' must start with http://"),

@@ -93,6 +93,11 @@ def test_permanent_error_leads_to_the_next_mirror_immediately(server, output, co
     assert len(server.asked) == 2
 
 
+def test_mirror_on_disk_that_cannot_be_opened_leads_to_the_next(server, output):
+    fetch([f"file:///{'x' * 300}", server.url], output, **QUICK)
+    assert is_whole(output)
+
+
 def test_web_page_is_not_accepted_as_the_file(server, output):
     server.answers = [whole(b"<html>please log in</html>", Content_Type="text/html; charset=utf-8"), whole()]
     fetch([server.url, server.url + "?mirror=2"], output, **QUICK)

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT, draw_pairs, script
 from disks import small_disk
 
-from pix2pix.system.files import replacing
+from pix2pix.system.files import natural_order, replacing
 
 WRITES_AND_WAITS = """
 import sys
@@ -126,6 +126,11 @@ def test_files_of_a_killed_mindrecord_job_are_removed_by_the_next(tmp_path):
     assert done.returncode == 0, done.stdout
     names = {f"train.mindrecord{ending}" for ending in ("", ".db", ".known.json")}
     assert {path.name for path in (tmp_path / "data").iterdir()} == names
+
+
+def test_numbers_are_in_the_order_of_their_values_whatever_the_order_of_the_folder():
+    for names in (["2", "02", "10", "1", "b", "B"], ["B", "b", "1", "10", "02", "2"]):
+        assert sorted(names, key=natural_order) == ["1", "02", "2", "10", "B", "b"]
 
 
 def test_full_disk_error_names_the_output_and_keeps_the_existing_one(tmp_path):

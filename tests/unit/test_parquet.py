@@ -120,6 +120,9 @@ def test_missing_files_are_noticed_before_the_first_job(tmp_path):
         check_paths(read_config(config)[0])
     write_parquet(tmp_path / "shoes/train-0.parquet", [(b"", b"")])
     check_paths(read_config(config)[0])
+    config["datasets"]["shoes"]["split_file"] = "splits.csv"
+    with pytest.raises(InputError, match=r"has no file splits\.csv, which is the dataset's split_file"):
+        check_paths(read_config(config)[0])
 
 
 IMAGES = {f"images/{name}.jpg": image(shade=n) for n, name in enumerate("abcde")}
@@ -154,6 +157,7 @@ def test_split_file_sorts_the_images_of_one_folder(tmp_path, kind, capfd):
         ("splits.csv", b"\xff\xfe\x00", "splits.csv: must be a CSV file"),
         ("splits.json", b'{"train": "images/a.jpg"}', "splits.json: must be a CSV file"),
         ("splits.json", b'{"train": [1]}', "splits.json: must be a CSV file"),
+        ("splits.json", b'{"train": ["a.jpg"], "val": [], "train": ["b.jpg"]}', "splits.json lists a.jpg, which does"),
         ("splits.json", b'["images/a.jpg"]', "splits.json: must be a CSV file"),
         ("other.csv", b"", "contains no splits.csv"),
         ("splits.csv", b"name,split\nimages/../../a.jpg,train\n", "splits.csv lists images/../../a.jpg, which"),
@@ -170,8 +174,20 @@ def test_wrong_split_file_is_refused_with_one_line(tmp_path, name, content, reas
 
 def test_listing_notices_a_change_in_any_folder(tmp_path):
     folder = make_folder(tmp_path / "mine", IMAGES | {"splits.csv": CSV})
-    before = listing_of_all(str(folder))
+    elsewhere = make_folder(tmp_path / "elsewhere", IMAGES)
+    (folder / "more").symlink_to(elsewhere)
+    (elsewhere / "circle").symlink_to(folder)
+    for changed in (folder, elsewhere):
+        before = listing_of_all(str(folder))
+        listing_of_all.cache_clear()
+        listing_of.cache_clear()
+        (changed / "images/e.jpg").write_bytes(image(shade=99, width=16))
+        assert listing_of_all(str(folder)) != before
+
+
+def test_listing_of_a_file_notices_a_change_of_the_split_file_beside_it(tmp_path):
+    folder = make_folder(tmp_path, {"train-0.parquet": b"", "splits.csv": CSV})
+    before = listing_of_all(str(folder / "train-0.parquet"), "splits.csv")
     listing_of_all.cache_clear()
-    listing_of.cache_clear()
-    (folder / "images/e.jpg").write_bytes(image(shade=99, width=16))
-    assert listing_of_all(str(folder)) != before
+    (folder / "splits.csv").write_bytes(CSV + CSV)
+    assert listing_of_all(str(folder / "train-0.parquet"), "splits.csv") != before

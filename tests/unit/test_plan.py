@@ -67,10 +67,13 @@ runs:
     [
         (("fasades",), "fasades: no run has that name; runs: demo, facades, "),
         (("--ms", "0"), "--ms: must be greater than 0"),
+        (("--ms", "nan"), "--ms: must be greater than 0"),
+        (("--configfile", "list.yaml"), "list.yaml: must contain keys and values"),
         (("--configfile", "none.yaml"), "none.yaml: no such file"),
     ],
 )
 def test_mistakes_give_one_line(tmp_path, arguments, message):
+    (tmp_path / "list.yaml").write_text("- facades\n")
     result = run_plan(tmp_path, *arguments)
     assert result.returncode == 1
     assert result.stderr.startswith(f"error: {message}")

@@ -65,7 +65,7 @@ def test_zst_archive_of_several_frames_is_extracted_byte_for_byte(tmp_path):
         ("train/9.jpg", {"external_attr": stat.S_IFLNK << 16}, "train/9.jpg: is a link; only files"),
         ("train/9.jpg", {"external_attr": stat.S_IFIFO << 16}, "train/9.jpg: is a pipe; only files"),
         ("train/9.jpg", {"external_attr": stat.S_IFBLK << 16}, "train/9.jpg: is a special file; only files"),
-        ("train/a\x01b.jpg", {}, "'train/a\\x01b.jpg': contains characters that are not UTF-8 text"),
+        ("train/a\x01b.jpg", {}, "'train/a\\x01b.jpg': contains control characters or is not UTF-8 text"),
         ("train/9.jpg", {"compress_type": zipfile.ZIP_LZMA}, "train/9.jpg: is compressed by method 14"),
     ],
 )
@@ -113,7 +113,7 @@ def test_names_without_the_utf8_mark(tmp_path, name, wanted):
         extract(archive, tmp_path / "p", BOTH)
         assert (tmp_path / "p" / "train" / wanted).exists()
     else:
-        with pytest.raises(InputError, match="contains characters that are not UTF-8 text"):
+        with pytest.raises(InputError, match="contains control characters or is not UTF-8 text"):
             extract(archive, tmp_path / "p", BOTH)
 
 
