@@ -34,7 +34,8 @@ def main() -> None:
     # what a run with a ckpt took from it
     taken = PredictSettings.model_fields.keys() - settings.keys()
     settings |= {name: size_text(value) for name, value in measured if name in taken}
-    describe_run(measured, scores, by_stage(settings), training, arguments.output)
+    epochs = float(settings.get("epoch_num", "inf"))
+    describe_run(measured, scores, by_stage(settings), training, arguments.output, epochs)
     facts = {key: size_text(value) for key, value in read_facts(folder / "predict").items()}
     write_gallery(arguments.gallery, folder / "predict", measured.run, facts, list(scores), scores)
 

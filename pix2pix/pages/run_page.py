@@ -1,5 +1,6 @@
 """The self-contained page of a run: scores, best and worst images, samples of the training, losses and settings."""
 
+import math
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pix2pix.pages.data_uris import embed_image
 from pix2pix.pages.gallery import ImageScores, quoted, ranked, readable
 from pix2pix.pages.grid import spread
 from pix2pix.pages.html import TEMPLATES
-from pix2pix.pages.training_page import STEP_HISTORY, duration, sample_files
+from pix2pix.pages.training_page import STEP_HISTORY, TRAINING_PAGE, duration, sample_files
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import replacing
 
@@ -26,7 +27,14 @@ FEW_EPOCHS = 40
 Settings = dict[str, list[tuple[str, str, str]]]
 
 
-def describe_run(run: MeasuredRun, scores: ImageScores, settings: Settings, training: Path | None, path: Path) -> None:
+def describe_run(
+    run: MeasuredRun,
+    scores: ImageScores,
+    settings: Settings,
+    training: Path | None,
+    path: Path,
+    epochs: float = math.inf,
+) -> None:
     """Write the page.
 
     Args:
@@ -35,6 +43,7 @@ def describe_run(run: MeasuredRun, scores: ImageScores, settings: Settings, trai
         settings: all settings of training and prediction: (name, value, default) by group.
         training: the folder with history.csv and fake_img/, or None if the run was not trained here.
         path: the page to write.
+        epochs: of the training of this generator, which may have gone on to more.
 
     Raises:
         InputError: the history is damaged, or an image is damaged or missing.
@@ -48,7 +57,7 @@ def describe_run(run: MeasuredRun, scores: ImageScores, settings: Settings, trai
         titles=TITLES,
         settings=settings,
         examples=_examples(run, scores),
-        training=_training(training) if training else None,
+        training=_training(training, epochs) if training else None,
         kinds=KINDS,
         few=run.n < FEATURES and "fid" in run.metrics,
     )
@@ -80,20 +89,31 @@ def _examples(run: MeasuredRun, scores: ImageScores) -> list[dict[str, object]]:
     ]
 
 
-def _training(folder: Path) -> dict[str, object]:
-    """Losses, samples and duration of a training."""
-    history, steps = read_history(folder / "history.csv"), {}
+def _until(history: dict[str, list[float]], epochs: float) -> dict[str, list[float]]:
+    """The rows of a history up to the end of an epoch."""
+    rows = [row for row, epoch in enumerate(history["epoch"]) if epoch <= epochs]
+    return {name: [values[row] for row in rows] for name, values in history.items()}
+
+
+def _training(folder: Path, epochs: float) -> dict[str, object]:
+    """Losses, samples and duration of a training up to the end of an epoch."""
+    history, steps = _until(read_history(folder / "history.csv"), epochs), {}
+    if not history["epoch"]:
+        raise InputError(f"{folder / 'history.csv'}: damaged: its first epoch is missing; delete its ckpt/ folder")
     # of a training of few epochs, the losses within epochs show more; they are an extra and may be missing
     with suppress(OSError, InputError):
-        steps = read_history(folder / STEP_HISTORY)
+        steps = _until(read_history(folder / STEP_HISTORY), epochs)
     shown = steps if len(history["epoch"]) < FEW_EPOCHS and len(steps.get("step", ())) > FEW_EPOCHS else history
-    samples = sample_files(folder / "fake_img")
+    samples = sample_files(folder / "fake_img", (epochs, math.inf))
     chosen = [samples[i] for i in spread(len(samples), SAMPLES)] if samples else []
     facts, seconds = read_training_facts(folder / TRAINING_FACTS), sum(history.get("seconds", ()))
     along = "step" if shown is steps else "epoch"
     return {
         "charts": [draw_curve(*words, shown[along], shown[name]) for name, words in CURVES.items() if name in shown],
         "along": along,
+        # a separate training lies in epochs/N/, where it has no page if it was copied from a longer one
+        "place": f"epochs/{folder.name}/" if folder.parent.name == "epochs" else "",
+        "page": (folder / TRAINING_PAGE).exists(),
         "samples": [(label, embed_image(file, WIDEST_SAMPLE, file)) for label, file in chosen],
         "duration": duration(seconds) if seconds else None,
         "epochs": len(history["epoch"]),

@@ -97,7 +97,7 @@ def paces(epochs: Sequence[float], steps: Sequence[float], seconds: Sequence[flo
     return found
 
 
-def sample_files(folder: Path, until: tuple[int, float] | None = None) -> list[tuple[str, Path]]:
+def sample_files(folder: Path, until: tuple[float, float] | None = None) -> list[tuple[str, Path]]:
     """The samples in the folder by label, in the order of epochs and steps; with `until`, up to this epoch and step.
 
     epoch_0002.png was taken at the end of the epoch, epoch_0002_step_0000150.png within it.

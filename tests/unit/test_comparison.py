@@ -14,6 +14,7 @@ from pix2pix.config.runs import read_config
 from pix2pix.evaluation.comparison import compare_runs, rows_of
 from pix2pix.evaluation.facts import TITLES, Metric
 from pix2pix.evaluation.published import published_for, read_published
+from pix2pix.pages.run_page import describe_run
 from pix2pix.pages.summary import mark_best, place_intervals, write_page, write_table
 from pix2pix.system.errors import InputError
 
@@ -135,6 +136,24 @@ def test_page_is_self_contained(make_run, tmp_path):
     assert "Losses &amp; &lt;more&gt;" in page
     assert "Not comparable:" in page
     assert "∞" in page
+
+
+def test_page_of_a_run_links_to_the_training_that_it_shows(make_run, tmp_path):
+    run = make_run("a")
+    scores = {name: {"l1": 1.0, "psnr": 20.0, "ssim": 0.5} for name in ("1", "2")}
+    for place in ("", "epochs/2/"):
+        training = run.folder / place
+        training.mkdir(parents=True, exist_ok=True)
+        (training / "history.csv").write_text("epoch,d_loss,g_loss\n1,0.5,20\n2,0.25,19\n3,0.125,18\n")
+        describe_run(run, scores, {}, training, run.folder / "run.html", epochs=2)
+        page = (run.folder / "run.html").read_text(encoding="utf-8")
+        assert "2 epochs" in page
+        assert "discriminator: from 0.5 to 0.25; least 0.25" in page, "the training went on to a third epoch"
+        assert f'href="{place}history.csv"' in page
+        assert "training.html" not in page, "it does not exist"
+    (training / "training.html").touch()
+    describe_run(run, scores, {}, training, run.folder / "run.html")
+    assert 'href="epochs/2/training.html"' in (run.folder / "run.html").read_text(encoding="utf-8")
 
 
 def test_fid_of_few_images_has_a_note_about_bias(make_run, tmp_path):
