@@ -128,7 +128,7 @@ def listing_of(folder: str, splits: tuple[str, ...]) -> str:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 try:
                     found = entry.stat()
-                except FileNotFoundError:  # a broken link, which extract rejects
+                except OSError:  # a broken link, or one to itself, which extract rejects
                     found = entry.stat(follow_symlinks=False)
                 digest.update(os.fsencode(f"{split}/{entry.name}\0{found.st_size}\0{found.st_mtime_ns}\n"))
     return digest.hexdigest()

@@ -10,6 +10,7 @@ from conftest import ROOT
 
 from pix2pix.config.documentation import PARAMETERS, SCHEMA, parameters_text, schema_text
 from pix2pix.config.flags import add_flags, as_flags, read_flags
+from pix2pix.config.paths import listing_of
 from pix2pix.config.runs import BENCHMARKS, read_config
 from pix2pix.config.settings import TrainSettings
 from pix2pix.system.errors import InputError
@@ -276,3 +277,10 @@ def test_numbers_inside_braces_on_the_command_line_are_numbers():
     )
     assert config.datasets["own"].counts == {"train": 3, "val": None}
     assert runs["own"].predict.val_pic_size == (256, 512)
+
+
+def test_a_link_to_itself_is_part_of_the_listing(tmp_path):
+    before = listing_of(str(tmp_path), (".",))
+    listing_of.cache_clear()
+    (tmp_path / "1.png").symlink_to("1.png")
+    assert listing_of(str(tmp_path), (".",)) != before
