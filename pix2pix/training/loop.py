@@ -147,7 +147,8 @@ class Training:
     def run_epochs(self) -> int:
         """Train to the end of epoch_num; the result is that of `run`."""
         total, done = self.settings.epoch_num * self.steps, (self.position.epoch - 1) * self.steps + self.position.step
-        with Progress(total=total, initial=done, bar_format=BAR, disable=not self.workers.first) as bar:
+        hidden = not self.workers.first or done == total
+        with Progress(total=total, initial=done, bar_format=BAR, disable=hidden) as bar:
             while self.position.epoch <= self.settings.epoch_num:
                 if not self.train_epoch(bar):
                     number = self.stop.signal or signal.SIGTERM

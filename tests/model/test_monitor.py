@@ -98,6 +98,7 @@ def test_a_disk_that_is_full_for_the_page_does_not_end_the_training(few_records,
     assert train(TrainSettings.model_validate(SETTINGS), WhereSettings(), [few_records], folders_in(run), []) == 0
     assert (run / "ckpt/Generator_2.ckpt").exists()
     assert json.loads((run / "training.json").read_text()) == facts
+    assert "100%" not in capfd.readouterr().err
 
 
 def test_tensorboard_needs_its_extra_before_anything_is_trained(few_records, tmp_path):
