@@ -2,7 +2,9 @@
 
 import importlib.util
 import logging
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,15 @@ def test_a_mistaken_file_is_named_with_what_is_wrong(monkeypatch, tmp_path, cont
     assert found.startswith(f"error: --configfile: {str(bad)!r} ")
     assert re.search(line, found)
     assert len(found.splitlines()) == 1
+
+
+def test_a_pipe_is_named_and_not_waited_for(monkeypatch, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    with subprocess.Popen(["sh", "-c", 'echo "lr: 1" > "$0"', pipe]):
+        found = shown(monkeypatch, lambda: load_configfile(pipe), ["--configfile", str(pipe)])
+    assert found == f"error: --configfile: {str(pipe)!r} is a pipe: write it to a file"
 
 
 def test_messages_of_other_projects_stay(monkeypatch, tmp_path):

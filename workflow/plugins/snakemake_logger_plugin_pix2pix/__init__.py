@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import yaml
 from snakemake_interface_logger_plugins.base import LogHandlerBase
@@ -59,6 +60,9 @@ def wrong_pair(word: str) -> str | None:
 
 def wrong_file(path: str) -> str | None:
     """What is wrong with a file of --configfile, if anything is."""
+    # Snakemake reads a file twice, which a pipe does not permit
+    if Path(path).is_fifo():
+        return f"error: --configfile: {path!r} is a pipe: write it to a file"
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read()
