@@ -83,13 +83,13 @@ def _resized(source: Path, ending: str, how: Image.Resampling, threads: int) -> 
     """Yield the images with this ending, resized, as PNGs.
 
     Raises:
-        InputError: there are none in a split; the source or an image is damaged.
+        InputError: there are none in a split, or two of one frame; the source or an image is damaged.
     """
     problems: list[str] = []
     pattern = re.compile(rf"(?:.*/)?({'|'.join(SPLITS)})/([^/]+/[^/]+){re.escape(ending)}")
     read = folder_files if source.is_dir() else archive_files
     files = read(source, lambda path: pattern.fullmatch(str(path)) is not None, problems.append)
-    found = dict.fromkeys(SPLITS, 0)
+    found: set[Frame] = set()
 
     def small(file: tuple[PurePosixPath, bytes]) -> tuple[Frame, bytes]:
         path, data = file
@@ -102,11 +102,14 @@ def _resized(source: Path, ending: str, how: Image.Resampling, threads: int) -> 
     with ThreadPoolExecutor(threads) as pool, Progress(desc=source.name, unit=" images") as bar:
         while some := list(islice(files, 4 * threads)):
             for frame, data in pool.map(small, some):
-                found[frame[0]] += 1
-                yield frame, data
                 bar.update()
+                if frame in found:
+                    problems.append(f"{'/'.join(frame)}{ending}: occurs twice, in different folders: keep one")
+                    continue
+                found.add(frame)
+                yield frame, data
     problems = [f"{source}: {line}" for line in problems]
-    problems += [f"{source}: has no {split}/CITY/*{ending}" for split in SPLITS if not found[split]]
+    problems += [f"{source}: has no {split}/CITY/*{ending}" for split in SPLITS if split not in dict(found)]
     if problems:
         raise InputError("\n".join(problems[:MOST_LINES]))
 

@@ -67,9 +67,8 @@ def announced_size(addresses: Iterable[str], timeout: float) -> int | None:
             found = requests.head(
                 address, headers={"Accept-Encoding": "identity"}, timeout=timeout, allow_redirects=True
             )
-        except requests.RequestException:
+            if found.status_code == 200 and (length := int(found.headers.get("Content-Length", "0"))) > 0:
+                return length
+        except (requests.RequestException, ValueError):  # ValueError: of an invalid header
             continue
-        length = found.headers.get("Content-Length", "")
-        if found.status_code == 200 and length.isdecimal() and int(length):
-            return int(length)
     return None

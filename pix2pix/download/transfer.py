@@ -103,7 +103,7 @@ def download(address: str, output: Path, timeout: float, speed: float, certain: 
             # read1 returns the data received so far: a full read would lose it if the connection breaks
             chunks = iter(lambda: response.raw.read1(CHUNK, decode_content=False), b"")
             _write(_fast_enough(chunks, timeout, speed), output, start, size)
-    except (requests.RequestException, TransferError) as error:
+    except (requests.RequestException, TransferError, ValueError) as error:  # ValueError: of an invalid header
         raise FailedError(_reason(error, timeout), _is_temporary(error)) from None
     if size is not None and received_bytes(output) != size:
         raise FailedError(f"{received_bytes(output)} of {size} bytes received", temporary=True)

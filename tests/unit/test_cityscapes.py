@@ -96,6 +96,11 @@ def test_what_is_missing_is_named_and_nothing_is_written(tmp_path):
         assert f"error: {reason}" in result.stdout
         assert "Traceback" not in result.stdout
     assert sorted(tmp_path.iterdir()) == before
+    copy = labels / "copy/val/lindau/lindau_000007_000019_gtFine_color.png"
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes((labels / "val/lindau" / copy.name).read_bytes())
+    with pytest.raises(InputError, match=f"^{labels}: val/lindau/{copy.name}: occurs twice, in different folders"):
+        prepare_cityscapes(photos, labels, tmp_path / "pairs")
     (tmp_path / "pairs").mkdir()
     with pytest.raises(InputError, match="exists already"):
         prepare_cityscapes(photos, labels, tmp_path / "pairs")

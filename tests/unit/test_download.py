@@ -98,6 +98,13 @@ def test_mirror_on_disk_that_cannot_be_opened_leads_to_the_next(server, output):
     assert is_whole(output)
 
 
+@pytest.mark.parametrize("header", [{"Location": "http://[::1"}, {"Content_Length": "9" * 5000}])
+def test_invalid_header_leads_to_the_next_mirror(server, output, header):
+    server.answers = [status(302 if "Location" in header else 200, **header), whole()]
+    fetch([server.url, server.url + "?mirror=2"], output, **QUICK)
+    assert is_whole(output)
+
+
 def test_web_page_is_not_accepted_as_the_file(server, output):
     server.answers = [whole(b"<html>please log in</html>", Content_Type="text/html; charset=utf-8"), whole()]
     fetch([server.url, server.url + "?mirror=2"], output, **QUICK)
