@@ -33,7 +33,7 @@ from pix2pix.training.folders import Folders, locked, move_aside
 from pix2pix.training.history import write_history
 from pix2pix.training.schedule import learning_rate
 from pix2pix.training.selection import is_best, is_due, measure_held_out
-from pix2pix.training.state import NEWEST, Position, UnusableStateError, drop_previous, resume, save_state
+from pix2pix.training.state import NEWEST, Position, UnusableStateError, drop_previous, kept, resume, save_state
 from pix2pix.training.step import Trainer, load_initial_weights
 
 SECONDS_BETWEEN_LOSSES = 1.0
@@ -210,7 +210,7 @@ class Training:
         if not all(map(math.isfinite, means.values())):
             raise InputError(
                 f"training: the loss is no longer finite (epoch {self.position.epoch}, step {self.position.step}: "
-                f"{means}); the last good state is kept in {self.folders.state}; lower lr or check the images"
+                f"{means}); {kept(self.folders.state)}lower lr or check the images"
             )
         return means
 

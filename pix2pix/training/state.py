@@ -76,7 +76,7 @@ def save_state(folder: Path, parameters: dict[str, ms.Parameter], position: Posi
     if not_finite := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
         raise InputError(
             f"training: {not_finite[0]} is no longer finite (epoch {position.epoch}, step {position.step}); "
-            f"the last good state is kept in {folder}; lower lr or check the images"
+            f"{kept(folder)}lower lr or check the images"
         )
     header = {"version": VERSION, "position": asdict(position), "fingerprint": fingerprint}
     texts = {name: json.dumps(value) for name, value in header.items()}
@@ -90,6 +90,11 @@ def save_state(folder: Path, parameters: dict[str, ms.Parameter], position: Posi
         raise InputError(
             f"{folder / NEWEST}: cannot be written ({error}); the previous state is kept: make room and start again"
         ) from None
+
+
+def kept(folder: Path) -> str:
+    """A part of a message: that the last state is kept, if there is one."""
+    return f"the last good state is kept in {folder}; " if (folder / NEWEST).exists() else ""
 
 
 def drop_previous(folder: Path) -> None:

@@ -228,5 +228,6 @@ def test_a_loss_that_is_not_finite_stops_with_one_line_and_keeps_the_last_good_s
     assert done.returncode == 1
     assert len(errors) == 1
     assert "the loss is no longer finite" in errors[0]
+    assert ("the last good state is kept" in errors[0]) == (work / STATE).exists()
     assert "Traceback" not in done.stdout
     assert not (work / FINAL).exists()
