@@ -1,8 +1,9 @@
 """Comparison of runs of the same task: means, and intervals over images or seeds."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import stdtrit
@@ -51,13 +52,22 @@ class Comparison:
 
 
 def compare_runs(runs: list[MeasuredRun], titled: dict[str, list[str]]) -> list[Comparison]:
-    """Return the requested comparisons (title: names of groups), then one per task for the remaining runs."""
+    """Return the requested comparisons (title: names of groups), then one per task for the remaining runs.
+
+    Comparisons of one title that differ in the split or the size say so in their titles.
+    """
     comparisons = []
     for title, groups in titled.items():
         chosen = [run for group in groups for run in runs if run.group == group]
         comparisons += _by_task(title, chosen)
     named = {group for groups in titled.values() for group in groups}
-    return comparisons + _by_task("", [run for run in runs if run.group not in named])
+    comparisons += _by_task("", [run for run in runs if run.group not in named])
+    titles = Counter(each.title for each in comparisons)
+    return [replace(each, title=_full_title(each)) if titles[each.title] > 1 else each for each in comparisons]
+
+
+def _full_title(comparison: Comparison) -> str:
+    return f"{comparison.title}: {comparison.task['predict_split']}/, {comparison.rows[0].runs[0].shown_size}"
 
 
 def _by_task(title: str, runs: list[MeasuredRun]) -> list[Comparison]:

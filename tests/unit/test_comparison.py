@@ -47,6 +47,12 @@ def test_only_runs_of_the_same_task_are_compared(make_run):
     ]  # fmt: skip
 
 
+def test_comparisons_that_differ_in_size_alone_have_different_titles(make_run):
+    runs = [make_run("a", val_pic_size=128), make_run("b", val_pic_size=[128, 64]), make_run("c", dataset="maps")]
+    titles = [each.title for each in compare_runs(runs, {})]
+    assert titles == ["facades, BtoA: val/, 128x128 pixels", "facades, BtoA: val/, 64x128 pixels", "maps, BtoA"]
+
+
 def test_table_has_a_row_for_each_run_and_each_group_of_seeds(make_run, tmp_path):
     runs = [make_run("a_seed1", "a", 1), make_run("a_seed2", "a", 2), make_run("b")]
     runs[2].metrics["fid"] = Metric.model_validate(entry(99.5, None))
