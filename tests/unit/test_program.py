@@ -38,7 +38,9 @@ def test_an_error_of_mindspore_is_its_message_without_headings():
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_a_signal_makes_mindspore_print_is_not_shown(number):
     main = f"def main():\n try: os.kill(os.getpid(), {int(number)})\n finally: os.write(2, b'stack of the compiler')\n"
-    code = f"import os, sys\nsys.modules['mindspore'] = os\nfrom pix2pix.system.program import run\n{main}run(main)"
+    code = f"import os, signal, sys\nsys.modules['mindspore'] = os\nfrom pix2pix.system.program import run\n{main}"
+    # tests that run in the background of a shell start with SIGINT ignored
+    code += "signal.signal(signal.SIGINT, signal.default_int_handler)\nrun(main)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (128 + number, "")
 
