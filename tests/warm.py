@@ -17,6 +17,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = HERE.parent / "scripts"
+# importing it takes seconds, which tests of the other programs do not wait for
+WITH_MINDSPORE = {"check_device", "evaluate", "export", "mindrecord", "predict", "rehearse", "train", "translate"}
+KINDS = ("snakemake", "with_mindspore", "without_mindspore")
 
 
 def run(program: str | Path, arguments: list[str], directory: Path, killed_at: int = 0) -> tuple[int, str]:
@@ -28,34 +31,50 @@ def run(program: str | Path, arguments: list[str], directory: Path, killed_at: i
     """
     with tempfile.TemporaryFile("w+") as output, open(os.devnull) as nothing:
         files = {0: nothing.fileno(), 1: output.fileno(), 2: output.fileno()}
-        kind = "snakemake" if program == "snakemake" else "programs"
-        with request(servers() / kind, [str(program), *arguments], directory, files, killed_at) as connection:
+        server = python().with_name(kind_of(program)) if program == "snakemake" else started(kind_of(program))
+        with request(server, [str(program), *arguments], directory, files, killed_at) as connection:
             status = connection.recv(10)
         assert status, f"{program}: its server was killed, or could not import it"
         output.seek(0)
         return int(status), output.read()
 
 
+def kind_of(program: str | Path) -> str:
+    """Which server imports what the program does."""
+    if program == "snakemake":
+        return "snakemake"
+    return "with_mindspore" if Path(program).stem in WITH_MINDSPORE else "without_mindspore"
+
+
 def python() -> Path:
     """An interpreter that runs Snakemake and the programs in scripts/ like `run`, and all else as itself."""
-    return servers() / "python"
+    for kind in KINDS:
+        started(kind)
+    return folder() / "python"
 
 
 @cache
-def servers() -> Path:
-    """The folder of the servers' sockets; starts the servers."""
-    folder = tempfile.TemporaryDirectory()
-    for kind in ("snakemake", "programs"):
-        command = [sys.executable, HERE / "warm_server.py", f"{folder.name}/{kind}", kind]
-        server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert server.stdout.readline(), kind
-        # it ends when its input does
-        atexit.register(server.communicate)
-    atexit.register(folder.cleanup)
-    stand_in = Path(folder.name, "python")
-    stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {__file__} {sys.executable} {folder.name} "$@"\n')
+def folder() -> Path:
+    """The folder of the servers' sockets and of the interpreter."""
+    made = tempfile.TemporaryDirectory()
+    atexit.register(made.cleanup)
+    stand_in = Path(made.name, "python")
+    stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {__file__} {sys.executable} {made.name} "$@"\n')
     stand_in.chmod(0o755)
-    return Path(folder.name)
+    return Path(made.name)
+
+
+@cache
+def started(kind: str) -> Path:
+    """The socket of a server that has been started."""
+    path = folder() / kind
+    stems = [program.stem for program in SCRIPTS.glob("*.py") if kind_of(program) == kind]
+    command = [sys.executable, HERE / "warm_server.py", path, *(stems or [kind])]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert server.stdout.readline(), kind
+    # it ends when its input does
+    atexit.register(server.communicate)
+    return path
 
 
 def request(server: Path, argv: list[str], directory: Path, files: dict[int, int], killed_at: int = 0) -> socket.socket:
@@ -86,7 +105,7 @@ def main() -> None:
     if words[:2] == ["-m", "snakemake"]:
         kind, words = "snakemake", words[1:]
     elif words and Path(words[0]).resolve().parent == SCRIPTS:
-        kind = "programs"
+        kind = kind_of(words[0])
     else:
         os.execv(interpreter, [interpreter, *words])
     inherited = [int(file.name) for file in Path("/proc/self/fd").iterdir() if file.exists()]

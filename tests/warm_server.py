@@ -1,6 +1,6 @@
 """The server of warm.py: it imports what programs import, and forks for each request.
 
-    python tests/warm_server.py SOCKET snakemake|programs
+    python tests/warm_server.py SOCKET snakemake|PROGRAM...
 
 It ends when its stdin does. A request is one line of JSON with open files beside it; the reply is the exit status.
 Until then, each byte that the client sends is the number of a signal for the program; a client that is gone kills it.
@@ -24,7 +24,7 @@ SECONDS_AT_MOST = 600
 FREE = 100
 
 
-def serve(path: str, kind: str) -> None:
+def serve(path: str, *programs: str) -> None:
     """Import, and answer requests until stdin ends."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
@@ -32,13 +32,13 @@ def serve(path: str, kind: str) -> None:
     listener.listen(100)
     print("listening", flush=True)
     before = set(os.environ)
-    if kind == "snakemake":
-        import snakemake.cli  # noqa: PLC0415
-        import snakemake.report  # noqa: F401, PLC0415 (which Snakemake itself imports late)
-    else:
-        for program in sorted(SCRIPTS.glob("*.py")):
+    for program in programs:
+        if program == "snakemake":
+            import snakemake.cli  # noqa: PLC0415
+            import snakemake.report  # noqa: F401, PLC0415 (which Snakemake itself imports late)
+        else:
             # not as __main__: only its imports
-            runpy.run_path(str(program), run_name="imports")
+            runpy.run_path(str(SCRIPTS / f"{program}.py"), run_name="imports")
     # so that collecting garbage, in particular at the end of a fork, does not copy the memory of all that was imported
     gc.freeze()
     imported = {name: value for name, value in os.environ.items() if name not in before}
