@@ -6,9 +6,10 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from conftest import ROOT, script
+from conftest import ROOT
 from gpu_stand_ins import DEVICE_LOST, NO_DEVICE, needs_back_end, needs_compiler, stand_in_cuda, stand_in_driver
 
 from pix2pix.devices import cuda
@@ -17,17 +18,22 @@ pytestmark = [needs_compiler, needs_back_end]
 has_libraries = importlib.util.find_spec("nvidia") and all(need.found for need in cuda.needs()[:-1])
 
 
+def check_device(driver: Path) -> subprocess.CompletedProcess:
+    """Start the program with this driver; the loader reads LD_LIBRARY_PATH when a process starts, not when it forks."""
+    command = [sys.executable, ROOT / "scripts/check_device.py", "--device_target", "GPU"]
+    environment = os.environ | {"LD_LIBRARY_PATH": str(driver)}
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
 @pytest.mark.skipif(not has_libraries, reason="CUDA's libraries are not installed: make gpu")
-def test_the_whole_back_end_loads_up_to_the_missing_gpu(tmp_path, monkeypatch):
+def test_the_whole_back_end_loads_up_to_the_missing_gpu(tmp_path):
     stand_in_driver(tmp_path / "none", NO_DEVICE)
-    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path / "none"))
-    done = script("check_device", "--device_target", "GPU")
+    done = check_device(tmp_path / "none")
     assert done.returncode == 1
     assert re.findall(r"(.+?) +MISSING", done.stdout) == ["a GPU"]
     assert "missing: a GPU (the driver finds none (status 100)" in done.stdout.splitlines()[-1]
     stand_in_driver(tmp_path / "lost", DEVICE_LOST)
-    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path / "lost"))
-    done = script("check_device", "--device_target", "GPU")
+    done = check_device(tmp_path / "lost")
     assert done.returncode == 1
     # found once, although the program starts itself once more with CUDA's libraries
     assert len(re.findall(r"^a GPU +Stand-in$", done.stdout, re.MULTILINE)) == 1
