@@ -63,7 +63,8 @@ def environment() -> dict[str, str]:
     """The variables with which MindSpore finds its back end and CUDA's libraries; empty if they are already set."""
     home = cuda_home()
     before = os.environ.get("LD_LIBRARY_PATH", "")
-    folders = ":".join(dict.fromkeys(str(path.parent) for path in _located(home).values()))
+    used = {path.parent for path in _located(home).values()}
+    folders = ":".join(str(folder) for folder in _searched(home) if folder in used)
     # MindSpore puts folders of its own before these
     if os.environ.get("CUDA_HOME") == str(home) and folders in before:
         return {}
@@ -79,16 +80,21 @@ def load() -> None:
 
 def _located(home: Path) -> dict[str, Path]:
     """The libraries that lie in the user's toolkit or in NVIDIA's wheels, by name."""
-    folders = [home / "lib64"]
-    spec = importlib.util.find_spec("nvidia")
-    for place in (spec.submodule_search_locations if spec else None) or ():
-        folders += sorted(Path(place).glob("*/lib"))
-    paths = ((name, folder / name) for name in LIBRARIES for folder in folders)
+    paths = ((name, folder / name) for name in LIBRARIES for folder in _searched(home))
     located: dict[str, Path] = {}
     for name, path in paths:
         if path.exists():
             located.setdefault(name, path)
     return located
+
+
+def _searched(home: Path) -> list[Path]:
+    """Where CUDA's libraries may lie: the user's toolkit comes before NVIDIA's wheels."""
+    folders = [home / "lib64"]
+    spec = importlib.util.find_spec("nvidia")
+    for place in (spec.submodule_search_locations if spec else None) or ():
+        folders += sorted(Path(place).glob("*/lib"))
+    return folders
 
 
 def _release(home: Path) -> str | None:

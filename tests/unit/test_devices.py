@@ -40,6 +40,11 @@ def test_the_projects_own_nvcc_names_the_release_of_the_back_end():
 def test_a_toolkit_of_the_user_is_used_if_mindspore_can(tmp_path, monkeypatch):
     own = toolkit(tmp_path / "cuda 11", "11.8")
     monkeypatch.setenv("CUDA_HOME", str(own))
+    # and NVIDIA's wheels, as `make gpu` installs them
+    wheel = tmp_path / "wheels" / "nvidia" / "cuda_runtime" / "lib"
+    wheel.mkdir(parents=True)
+    (wheel / "libcudart.so.11.0").touch()
+    monkeypatch.syspath_prepend(tmp_path / "wheels")
     assert cuda.cuda_home() == own
     assert found_by(cuda.needs())["libcudnn.so.8"] == str(own / "lib64" / "libcudnn.so.8")
     assert cuda.environment()["LD_LIBRARY_PATH"].split(":")[0] == str(own / "lib64")
