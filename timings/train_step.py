@@ -10,6 +10,7 @@ faster), GFLOP/s, and the percentage of the machine's measured rate of float32 m
 
 import argparse
 import importlib.metadata
+import math
 import multiprocessing
 import os
 import statistics
@@ -93,20 +94,29 @@ def multiply_rate(_batch: int):
 def step_gflop(batch: int, side: str) -> float:
     """Floating-point operations of the convolutions of one step in GFLOP, counting a multiply-add as two.
 
-    In our step, both losses share the discriminator's forward pass on the generated image, and in float32 its
-    convolution from 32 to 31 pixels is 36 matrix multiplications with one row for each of 11 x 11 tiles.
-    The transforms are not counted.
+    In our step, both losses share the discriminator's forward pass on the generated image, and in float32 some
+    convolutions are matrix multiplications of tiles. The transforms are not counted.
     """
+    tiled = batch if side == "ours" else 0
     filters = [64 * min(2**level, 8) for level in range(8)]
-    down = sum(16 * (filters[i - 1] if i else 3) * filters[i] * (128 >> i) ** 2 for i in range(8))
+    down = sum(multiplications(filters[i - 1] if i else 3, filters[i], 128 >> i, tiled) for i in range(8))
     joined = [2 * f for f in filters[:7]] + [filters[7]]
-    up = sum(16 * joined[i] * (filters[i - 1] if i else 3) * (128 >> i) ** 2 for i in range(8))
-    sizes = ((6, 64, 128), (64, 128, 64), (128, 256, 32), (512, 1, 30))
-    classify = sum(16 * channels * f * size**2 for channels, f, size in sizes)
-    classify += 256 * 512 * (36 * 11**2 if side == "ours" else 16 * 31**2)
+    up = sum(multiplications(joined[i], filters[i - 1] if i else 3, 128 >> i, tiled) for i in range(8))
+    classify = sum(multiplications(*sizes, tiled) for sizes in ((6, 64, 128), (64, 128, 64), (128, 256, 32)))
+    classify += 256 * 512 * (49 * 8**2 if side == "ours" else 16 * 31**2) + 16 * 512 * 30**2
     # generator: forward and both gradients; discriminator: the same twice, plus forward (PyTorch only) and the
     # gradient with respect to its input, for the generator
     return 2 * batch * (3 * (down + up) + 2 * 3 * classify + (1 if side.startswith("ours") else 2) * classify) / 1e9
+
+
+def multiplications(channels: int, filters: int, size: int, tiled: int) -> int:
+    """Multiplications of a convolution of stride 2 for one image, `size` on its smaller side.
+
+    `tiled` is the batch size, or 0 where no layer computes in tiles (pix2pix.model.layers.tiles_pay_off).
+    """
+    tiles = math.ceil(size / 4) ** 2
+    pays_off = min(channels, filters) >= 128 and size <= 32 and tiled * tiles >= max(64, channels * filters // 2048)
+    return channels * filters * (100 * tiles if tiled and pays_off else 16 * size**2)
 
 
 def installed(package: str) -> bool:

@@ -15,8 +15,7 @@ import mindspore as ms
 from mindspore import nn, ops
 
 from pix2pix.devices.bfloat16 import ELSEWHERE, SUBJECT, build
-from pix2pix.model.layers import DownConvolution, UpConvolution
-from pix2pix.model.winograd import WinogradConvolution
+from pix2pix.model.layers import DownConvolution, StrideOneConvolution, UpConvolution
 from pix2pix.system.cores import cores_in_use
 from pix2pix.system.errors import InputError
 
@@ -40,7 +39,7 @@ def use_bfloat16(network: nn.Cell) -> None:
     Raises:
         InputError: what bfloat16 needs is missing (pix2pix.devices.bfloat16).
     """
-    kinds = {WinogradConvolution: "stride_1", DownConvolution: "stride_2", UpConvolution: "transposed"}
+    kinds = {StrideOneConvolution: "stride_1", DownConvolution: "stride_2", UpConvolution: "transposed"}
     for _, layer in network.cells_and_names():
         if type(layer) in kinds and all(channels % BLOCK == 0 for channels in layer.weight.shape[:2]):
             layer.in_bfloat16 = getattr(operations(), kinds[type(layer)])

@@ -6,7 +6,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
-from pix2pix.model.winograd import WinogradConvolution, with_bias
+from pix2pix.model.winograd import convolve, convolve_transposed, tiles
 
 PADDED = ((0, 0), (0, 0), (1, 1), (1, 1))
 
@@ -86,6 +86,20 @@ class SeparateBatchNorm(PureBatchNorm):
         return self.pure(x.reshape(1, -1, height, width), gamma, beta, unread, unread)[0].reshape(x.shape)
 
 
+def tiles_pay_off(images: int, height: int, width: int, weight: ms.Tensor, stride: int) -> bool:
+    """Whether a convolution of (N, C, height, width) is faster in Winograd tiles, as measured (docs/tuning-log.md).
+
+    Transforming the filters takes many tiles to pay off. The other transforms cost more the longer a row is, and with
+    stride 2 they save less, so that they take many channels to pay off. A transposed convolution has the
+    size of its result.
+    """
+    channels, filters = weight.shape[:2]
+    if stride == 2 and (min(channels, filters) < 128 or height % 2 or width % 2):
+        return False
+    enough = images * tiles(height, stride) * tiles(width, stride) >= max(64, channels * filters // 2048)
+    return enough and max(height, width) <= 128 // stride
+
+
 def empty_rows(images: int, height: int) -> int:
     """Rows of zeros to insert after each image when a layer folds its batch into one image; 0: do not fold.
 
@@ -112,32 +126,63 @@ def unfold(x: ms.Tensor, images: int, height: int) -> ms.Tensor:
     return x.reshape(channels, images, -1, width)[:, :, :height].transpose(1, 0, 2, 3)
 
 
-class DownConvolution(nn.Conv2d):
-    """A 4x4 convolution, stride 2, zero padding 1: (N, channels, H, W) to (N, filters, H/2, W/2)."""
+def with_bias(values: ms.Tensor, bias: ms.Parameter | None) -> ms.Tensor:
+    """(N, C, H, W) plus a bias (C) for each channel, if there is one."""
+    return values if bias is None else values + bias.reshape(1, -1, 1, 1)
+
+
+class StrideOneConvolution(nn.Conv2d):
+    """A 4x4 convolution, stride 1, zero padding 1: (N, channels, H, W) to (N, filters, H-1, W-1)."""
 
     def __init__(self, channels: int, filters: int, bias: bool):
-        super().__init__(channels, filters, 4, 2, pad_mode="pad", padding=1, has_bias=bias)
-        self.in_bfloat16: ops.Custom | None = None
-
-    def construct(self, x):
-        if self.in_bfloat16 is not None and x.shape[2] % 2 == 0 and x.shape[3] % 2 == 0:
-            return with_bias(self.in_bfloat16(x, self.weight), self.bias)
-        images, half = x.shape[0], x.shape[2] // 2
-        rows = empty_rows(images, half) if x.shape[2] % 2 == 0 else 0
-        return unfold(super().construct(fold(x, 2 * rows)), images, half) if rows else super().construct(x)
-
-
-class UpConvolution(nn.Conv2dTranspose):
-    """The transposed convolution: (N, channels, H, W) to (N, filters, 2H, 2W)."""
-
-    def __init__(self, channels: int, filters: int, bias: bool):
-        super().__init__(channels, filters, 4, 2, pad_mode="pad", padding=1, has_bias=bias)
+        super().__init__(channels, filters, 4, 1, pad_mode="pad", padding=1, has_bias=bias)
         self.in_bfloat16: ops.Custom | None = None
 
     def construct(self, x):
         if self.in_bfloat16 is not None:
             return with_bias(self.in_bfloat16(x, self.weight), self.bias)
-        images, height = x.shape[0], x.shape[2]
+        images, _, height, width = x.shape
+        if tiles_pay_off(images, height, width, self.weight, 1):
+            return with_bias(convolve(x, self.weight, 1), self.bias)
+        return super().construct(x)
+
+
+class DownConvolution(nn.Conv2d):
+    """A 4x4 convolution, stride 2, zero padding 1: (N, channels, H, W) to (N, filters, H/2, W/2).
+
+    With `separate`, the result for an image is the same to the last bit in every place of the batch. That of
+    matrix products, as tiles need them, is not.
+    """
+
+    def __init__(self, channels: int, filters: int, bias: bool, separate: bool = False):
+        super().__init__(channels, filters, 4, 2, pad_mode="pad", padding=1, has_bias=bias)
+        self.separate = separate
+        self.in_bfloat16: ops.Custom | None = None
+
+    def construct(self, x):
+        images, _, height, width = x.shape
+        if self.in_bfloat16 is not None and height % 2 == 0 and width % 2 == 0:
+            return with_bias(self.in_bfloat16(x, self.weight), self.bias)
+        if not self.separate and tiles_pay_off(images, height, width, self.weight, 2):
+            return with_bias(convolve(x, self.weight, 2), self.bias)
+        rows = empty_rows(images, height // 2) if height % 2 == 0 else 0
+        return unfold(super().construct(fold(x, 2 * rows)), images, height // 2) if rows else super().construct(x)
+
+
+class UpConvolution(nn.Conv2dTranspose):
+    """The transposed convolution: (N, channels, H, W) to (N, filters, 2H, 2W); `separate` as in DownConvolution."""
+
+    def __init__(self, channels: int, filters: int, bias: bool, separate: bool = False):
+        super().__init__(channels, filters, 4, 2, pad_mode="pad", padding=1, has_bias=bias)
+        self.separate = separate
+        self.in_bfloat16: ops.Custom | None = None
+
+    def construct(self, x):
+        if self.in_bfloat16 is not None:
+            return with_bias(self.in_bfloat16(x, self.weight), self.bias)
+        images, _, height, width = x.shape
+        if not self.separate and tiles_pay_off(images, 2 * height, 2 * width, self.weight, 2):
+            return with_bias(convolve_transposed(x, self.weight), self.bias)
         rows = empty_rows(images, height)
         return unfold(super().construct(fold(x, rows)), images, 2 * height) if rows else super().construct(x)
 
@@ -198,14 +243,16 @@ def patch_logits(channels: int, padding: int, bias: bool) -> nn.Cell:
     return nn.Conv2d(channels, 1, 4, pad_mode="pad", padding=padding, has_bias=bias)
 
 
-def up_convolution(channels: int, filters: int, bias: bool) -> nn.Cell:
+def up_convolution(channels: int, filters: int, bias: bool, separate: bool = False) -> nn.Cell:
     """A transposed 4x4 convolution of stride 2: (N, channels, H, W) to (N, filters, 2H, 2W)."""
     if tuned_for_cpu():
-        return UpConvolution(channels, filters, bias)
+        return UpConvolution(channels, filters, bias, separate)
     return nn.Conv2dTranspose(channels, filters, 4, 2, pad_mode="pad", padding=1, has_bias=bias)
 
 
-def convolution(channels: int, filters: int, stride: int, norm: str, pad_mode: str) -> list[nn.Cell]:
+def convolution(
+    channels: int, filters: int, stride: int, norm: str, pad_mode: str, separate: bool = False
+) -> list[nn.Cell]:
     """The layers of a 4x4 convolution with one pixel of padding; it has a bias only with instance norm."""
     bias = norm == "instance"
     if pad_mode != "CONSTANT":
@@ -213,4 +260,6 @@ def convolution(channels: int, filters: int, stride: int, norm: str, pad_mode: s
         return [padding, nn.Conv2d(channels, filters, 4, stride, pad_mode="valid", has_bias=bias)]
     if not tuned_for_cpu():
         return [nn.Conv2d(channels, filters, 4, stride, pad_mode="pad", padding=1, has_bias=bias)]
-    return [(DownConvolution if stride == 2 else WinogradConvolution)(channels, filters, bias)]
+    if stride == 1:
+        return [StrideOneConvolution(channels, filters, bias)]
+    return [DownConvolution(channels, filters, bias, separate)]

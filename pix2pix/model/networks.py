@@ -46,8 +46,8 @@ class UnetBlock(nn.Cell):
         bias = settings.norm == "instance"
         innermost = below is None
         joined = inner if innermost or not settings.skip_connections else 2 * inner
-        down = convolution(channels, inner, 2, settings.norm, settings.pad_mode)
-        up = [nn.ReLU(), up_convolution(joined, outer, bias)]
+        down = convolution(channels, inner, 2, settings.norm, settings.pad_mode, separate)
+        up = [nn.ReLU(), up_convolution(joined, outer, bias, separate)]
         if outermost:
             layers = [*down, below, *up, nn.Tanh()]
         else:
@@ -88,7 +88,8 @@ class Generator(nn.Cell):
                 drop = Dropout((batch, outer, height >> level, width >> level))
                 self.dropouts.append(drop)
             block = UnetBlock(settings, outer, filters[level], outer, block, drop, separate=separate)
-        self.model = UnetBlock(settings, settings.g_in_planes, filters[0], settings.g_out_planes, block, None, True)
+        channels = settings.g_in_planes, filters[0], settings.g_out_planes
+        self.model = UnetBlock(settings, *channels, block, None, outermost=True, separate=separate)
         self.set_train()
 
     def construct(self, x):

@@ -14,8 +14,7 @@ from pix2pix.config.flags import as_flags
 from pix2pix.config.settings import TrainSettings
 from pix2pix.devices import bfloat16
 from pix2pix.model.bfloat16 import operations, use_bfloat16
-from pix2pix.model.layers import DownConvolution, UpConvolution
-from pix2pix.model.winograd import WinogradConvolution
+from pix2pix.model.layers import DownConvolution, StrideOneConvolution, UpConvolution
 from pix2pix.system.checksum import keep, sha256_of
 from pix2pix.system.errors import InputError
 from pix2pix.training.step import Trainer
@@ -23,7 +22,7 @@ from pix2pix.training.step import Trainer
 MISSING = [need.name for need in bfloat16.needs() if need.found is None]
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"missing: {', '.join(MISSING)}: make bf16")
 
-LAYERS = {"down": DownConvolution, "up": UpConvolution, "stride 1": WinogradConvolution}
+LAYERS = {"down": DownConvolution, "up": UpConvolution, "stride 1": StrideOneConvolution}
 
 
 def rounded(values: np.ndarray) -> np.ndarray:

@@ -7,9 +7,9 @@ from mindspore import nn
 
 from pix2pix.config.settings import TrainSettings
 from pix2pix.model import layers
-from pix2pix.model.layers import DownConvolution, PureBatchNorm, UpConvolution
+from pix2pix.model.layers import DownConvolution, PureBatchNorm, StrideOneConvolution, UpConvolution, tiles_pay_off
 from pix2pix.model.networks import Discriminator, Generator, compile_forward
-from pix2pix.model.winograd import WinogradConvolution, transforms
+from pix2pix.model.winograd import convolve, convolve_transposed, transforms
 
 
 def value_and_gradients(layer: nn.Cell, x: np.ndarray, pull: np.ndarray) -> list[np.ndarray]:
@@ -50,31 +50,91 @@ def test_folded_convolutions_equal_plain_ones(direction, size, images):
         np.testing.assert_allclose(ours, expected, atol=1e-5 * np.abs(expected).max())
 
 
-# computed in tiles from 1024 pixels on: with a full last tile, and with two or one of its rows in use
-@pytest.mark.parametrize(
-    ("images", "height", "width"),
-    [(1, 8, 8), (1, 32, 32), (1, 34, 34), (3, 33, 33), (20, 9, 9), (1, 40, 33), (2, 9, 67)],
-)
-@pytest.mark.parametrize("bias", [True, False])
-def test_winograd_convolutions_equal_plain_ones(images, height, width, bias):
+# with full last tiles, and with one to three of their rows in use
+@pytest.mark.parametrize(("images", "height", "width"), [(1, 8, 8), (3, 33, 33), (2, 10, 67), (1, 3, 2), (2, 12, 6)])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_convolutions_in_tiles_equal_plain_ones(images, height, width, stride):
     random = np.random.default_rng(height)
-    layer, plain = WinogradConvolution(5, 7, bias), nn.Conv2d(5, 7, 4, 1, "pad", 1, has_bias=bias)
-    for parameter, same in zip(layer.trainable_params(), plain.trainable_params(), strict=True):
+    layer, plain = Tiled(5, 7, stride), nn.Conv2d(5, 7, 4, stride, "pad", 1)
+    plain.weight.set_data(layer.weight)
+    x = random.normal(size=(images, 5, height, width)).astype(np.float32)
+    pull = random.normal(size=plain(ms.Tensor(x)).shape).astype(np.float32)
+    check_equality(layer, plain, x, pull)
+
+
+@pytest.mark.parametrize(("images", "height", "width"), [(1, 1, 1), (2, 9, 4), (3, 5, 17)])
+def test_transposed_convolutions_in_tiles_equal_plain_ones(images, height, width):
+    random = np.random.default_rng(height)
+    layer, plain = TiledTransposed(5, 7, 2), nn.Conv2dTranspose(7, 5, 4, 2, pad_mode="pad", padding=1)
+    plain.weight.set_data(layer.weight)
+    x = random.normal(size=(images, 7, height, width)).astype(np.float32)
+    pull = random.normal(size=(images, 5, 2 * height, 2 * width)).astype(np.float32)
+    check_equality(layer, plain, x, pull)
+
+
+class Tiled(nn.Cell):
+    """A convolution in tiles, whether they pay off or not."""
+
+    def __init__(self, channels: int, filters: int, stride: int):
+        super().__init__()
+        random = np.random.default_rng(filters)
+        self.weight = ms.Parameter(ms.Tensor(random.normal(size=(filters, channels, 4, 4)).astype(np.float32)))
+        self.stride = stride
+
+    def construct(self, x):
+        return convolve(x, self.weight, self.stride)
+
+
+class TiledTransposed(Tiled):
+    """The same, transposed: from `filters` to `channels`."""
+
+    def construct(self, x):
+        return convolve_transposed(x, self.weight)
+
+
+def check_equality(layer: nn.Cell, plain: nn.Cell, x: np.ndarray, pull: np.ndarray) -> None:
+    """Values and gradients are equal except for rounding."""
+    for ours, expected in zip(value_and_gradients(layer, x, pull), value_and_gradients(plain, x, pull), strict=True):
+        assert ours.shape == expected.shape
+        assert np.linalg.norm(ours - expected) < 1e-5 * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    ("layer", "plain", "before", "after"),
+    [
+        (StrideOneConvolution, nn.Conv2d, (2, 17, 33), (16, 32)),
+        (DownConvolution, nn.Conv2d, (2, 32, 64), (16, 32)),
+        (UpConvolution, nn.Conv2dTranspose, (2, 16, 32), (32, 64)),
+    ],
+)
+def test_layers_that_compute_in_tiles_equal_plain_ones(layer, plain, before, after, bias):
+    random = np.random.default_rng(4)
+    channels, filters = 128, 130
+    stride = 1 if layer is StrideOneConvolution else 2
+    ours = layer(channels, filters, bias)
+    plain = plain(channels, filters, 4, stride, pad_mode="pad", padding=1, has_bias=bias)
+    for parameter, same in zip(ours.trainable_params(), plain.trainable_params(), strict=True):
         weights = ms.Tensor(random.normal(size=parameter.shape).astype(np.float32))
         parameter.set_data(weights)
         same.set_data(weights)
-    x = random.normal(size=(images, 5, height, width)).astype(np.float32)
-    pull = random.normal(size=(images, 7, height - 1, width - 1)).astype(np.float32)
-    for ours, expected in zip(value_and_gradients(layer, x, pull), value_and_gradients(plain, x, pull), strict=True):
-        assert ours.shape == expected.shape
-        assert np.linalg.norm(ours - expected) < 5e-6 * np.linalg.norm(expected)
+    images, *larger = before if layer is not UpConvolution else (2, *after)
+    assert tiles_pay_off(images, *larger, ours.weight, stride)
+    x = random.normal(size=(images, channels, *before[1:])).astype(np.float32)
+    check_equality(ours, plain, x, random.normal(size=(images, filters, *after)).astype(np.float32))
 
 
-def test_winograd_transforms_of_a_known_example():
-    """The filter 1 10 100 1000 over 1 2 3 4 5 6."""
-    outputs, taps, inputs = transforms()
-    values = outputs @ ((taps @ [1, 10, 100, 1000]) * (inputs @ [1, 2, 3, 4, 5, 6]))
-    np.testing.assert_allclose(values, [4321, 5432, 6543], rtol=1e-12)
+@pytest.mark.parametrize(
+    ("stride", "filter_taps", "pixels", "expected"),
+    [
+        (1, [1, 10, 100, 1000], [1, 2, 3, 4, 5, 6, 7], [4321, 5432, 6543, 7654]),
+        (2, [1, 10], [1, 2, 3, 4, 5], [21, 32, 43, 54]),
+    ],
+)
+def test_winograd_transforms_of_known_examples(stride, filter_taps, pixels, expected):
+    of_outputs, of_taps, of_inputs = transforms(stride)
+    values = of_outputs @ ((of_taps @ filter_taps) * (of_inputs @ pixels))
+    np.testing.assert_allclose(values, expected, rtol=1e-12)
 
 
 def test_an_odd_size_is_convolved_without_folding():

@@ -52,8 +52,10 @@ def test_images_translated_together_are_normalised_and_dropped_out_alone(tmp_pat
     assert np.abs(fakes[0].astype(int) - fakes[-1]).max() > 20
 
 
-def test_a_prediction_depends_on_its_image_alone(tmp_path):
-    settings = PredictSettings(g_ngf=8, g_layers=6, val_pic_size=SIZE)
+# the second one is wide enough that its middle layers compute in tiles
+@pytest.mark.parametrize(("filters", "layers"), [(8, 6), (128, 3)])
+def test_a_prediction_depends_on_its_image_alone(tmp_path, filters, layers):
+    settings = PredictSettings(g_ngf=filters, g_layers=layers, val_pic_size=SIZE)
     trained(settings, tmp_path / "g.ckpt")
     translate = Translator(settings, tmp_path / "g.ckpt")
     a, b, c, d = images(4)
