@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument(
         "--configfile", nargs="+", type=Path, default=[], help="files merged into config.yaml, in order"
     )
-    parser.add_argument("--ms", nargs="+", type=float, default=[50, 600, 2400], help="milliseconds per step")
+    parser.add_argument("--ms", nargs="+", type=float, default=[50, 550, 1700], help="milliseconds per step")
     parser.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     flags = parser.parse_args()
     if not all(0 < ms < float("inf") for ms in flags.ms):
