@@ -1,7 +1,7 @@
 """The monitor of a training: when to write what.
 
-It bounds its own cost. After each page and each sample it waits at least 400 times as long as that took, so both
-together take at most 0.5 % of the time after the first of them.
+It bounds its own cost. After each page, each sample within an epoch and each drawing of the loss curves it waits at
+least 400 times as long as that took, so that they take at most 0.75 % of the time after the first of them.
 """
 
 import os
@@ -31,6 +31,7 @@ REST = 400  # times the duration of a page or a sample
 SMOOTHED_PACE = 20.0  # seconds that the shown milliseconds per step are averaged over
 
 Sampler = Callable[[Path], None]
+Drawing = Callable[[], None]
 
 
 class Monitor:
@@ -70,7 +71,7 @@ class Monitor:
         self.started = self.pace_since = time.monotonic()
         self.pace_at = self.now.done
         self.start_clock = True
-        self.page_at = self.sample_at = 0.0
+        self.page_at = self.sample_at = self.curves_at = 0.0
         self.history = StepHistory(self.folder / STEP_HISTORY, self.now.done, steps)
         self.sums = self.history.sums()
         self.trying(self._begin)
@@ -142,14 +143,19 @@ class Monitor:
         if self.events:
             self.events.add_image(path, self.now.done)
 
-    def end_epoch(self, sample: Sampler) -> None:
-        """Write the samples of a finished epoch."""
+    def end_epoch(self, sample: Sampler, draw_curves: Drawing) -> None:
+        """Write the samples of a finished epoch, and draw the loss curves if it is time."""
         # not within `trying`: as for the history, a full disk ends the training with a message
         self.take_sample(self.samples / f"epoch_{self.now.epoch:04d}.png", sample)
+        if (start := time.monotonic()) >= self.curves_at:
+            self.trying(draw_curves)
+            end = time.monotonic()
+            self.curves_at = end + REST * (end - start)
 
-    def close(self, status: str) -> None:
-        """Write the page for the last time: with "finished", or with why the training ended."""
+    def close(self, status: str, draw_curves: Drawing) -> None:
+        """Draw the curves and write the page for the last time: with "finished", or with why the training ended."""
         self.now.status = status
+        self.trying(draw_curves)
         self.trying(self.write_page)
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         self.facts |= {"ended": self.facts.get("ended") or now, "status": status}
@@ -173,14 +179,16 @@ class Monitor:
         self.page_at = end + max(BETWEEN_PAGES, REST * (end - start))
 
     def trying(self, action: Callable, *arguments: object) -> None:
-        """Call `action`; report its failure to write, the first time."""
+        """Call `action`; report its failure, the first time."""
         try:
             action(*arguments)
-        except OSError as error:
+        except (OSError, InputError) as error:
             self.page_at = self.sample_at = time.monotonic() + BETWEEN_SAMPLES_AT_MOST
             if not self.reported:
-                name = error.filename or self.folder
-                print(f"{name}: cannot be written ({error.strerror or error}); training goes on", file=sys.stderr)
+                what = str(error)
+                if isinstance(error, OSError):
+                    what = f"{error.filename or self.folder}: cannot be written ({error.strerror or error})"
+                print(f"{what}; training goes on", file=sys.stderr)
             self.reported = True
 
 

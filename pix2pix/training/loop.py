@@ -142,7 +142,7 @@ class Training:
             raise
         finally:
             if self.monitor:
-                self.monitor.close(status)
+                self.monitor.close(status, self.draw_curves)
 
     def run_epochs(self) -> int:
         """Train to the end of epoch_num; the result is that of `run`."""
@@ -262,10 +262,14 @@ class Training:
         if best:
             about = describe(settings, self.files, position.epoch)
             save_network(self.trainer.generator, "generator.", folders.snapshots / "Generator_best.ckpt", about)
-        write_loss_curves(folders.history, folders.loss_show / "loss.png")
         if self.monitor:
-            self.monitor.end_epoch(self.take_samples)
+            self.monitor.end_epoch(self.take_samples, self.draw_curves)
         return best
+
+    def draw_curves(self) -> None:
+        """Draw the losses of the finished epochs, if there are any."""
+        if self.position.history:
+            write_loss_curves(self.folders.history, self.folders.loss_show / "loss.png")
 
     def evaluate(self) -> dict[str, float]:
         """Scores of the generator on the held-out pairs; if they cannot be read, the state is saved first."""

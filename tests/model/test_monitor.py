@@ -19,6 +19,8 @@ from pix2pix.data.packing import split_files
 from pix2pix.data.records import write_records
 from pix2pix.monitoring import monitor
 from pix2pix.monitoring.step_history import COLUMNS, LOSSES, StepHistory
+from pix2pix.pages.curves import write_loss_curves
+from pix2pix.training import loop
 from pix2pix.training.folders import Folders
 from pix2pix.training.loop import train
 
@@ -72,6 +74,21 @@ def test_samples_within_an_epoch_do_not_change_the_networks(few_records, tmp_pat
         means = [[float(row[name]) for name in LOSSES] for row in rows[3 * number : 3 * number + 3]]
         # windows of 3, 3 and 1 steps make up the mean of the epoch
         assert np.average(means, 0, [3, 3, 1]) == pytest.approx([float(epoch[name]) for name in LOSSES], rel=1e-5)
+
+
+def test_curves_are_not_drawn_after_every_quick_epoch_but_at_the_end(few_records, tmp_path, monkeypatch):
+    drawn, run = [], tmp_path / "run"
+
+    def draw(history: Path, path: Path) -> None:
+        drawn.append(len(read(history)))
+        write_loss_curves(history, path)
+
+    monkeypatch.setattr(loop, "write_loss_curves", draw)
+    settings = TrainSettings.model_validate(SETTINGS | {"epoch_num": 6, "n_epochs": 6, "n_epochs_decay": 0})
+    assert train(settings, WhereSettings(), [few_records], folders_in(run), []) == 0
+    assert drawn == [1, 6]
+    write_loss_curves(run / "history.csv", tmp_path / "last.png")
+    assert (run / "loss_show/loss.png").read_bytes() == (tmp_path / "last.png").read_bytes()
 
 
 @pytest.mark.parametrize("edited", ["nan,6", "1,inf", "1,6.5", "1,2"])
