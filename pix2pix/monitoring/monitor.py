@@ -179,16 +179,14 @@ class Monitor:
         self.page_at = end + max(BETWEEN_PAGES, REST * (end - start))
 
     def trying(self, action: Callable, *arguments: object) -> None:
-        """Call `action`; report its failure, the first time."""
+        """Call `action`; report its failure to write, the first time."""
         try:
             action(*arguments)
-        except (OSError, InputError) as error:
+        except OSError as error:
             self.page_at = self.sample_at = time.monotonic() + BETWEEN_SAMPLES_AT_MOST
             if not self.reported:
-                what = str(error)
-                if isinstance(error, OSError):
-                    what = f"{error.filename or self.folder}: cannot be written ({error.strerror or error})"
-                print(f"{what}; training goes on", file=sys.stderr)
+                name = error.filename or self.folder
+                print(f"{name}: cannot be written ({error.strerror or error}); training goes on", file=sys.stderr)
             self.reported = True
 
 

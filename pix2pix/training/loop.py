@@ -269,6 +269,8 @@ class Training:
     def draw_curves(self) -> None:
         """Draw the losses of the finished epochs, if there are any."""
         if self.position.history:
+            # again: a finished training, whose checkpoints are written once more, restores a damaged or missing file
+            write_history(self.position.history, self.folders.history)
             write_loss_curves(self.folders.history, self.folders.loss_show / "loss.png")
 
     def evaluate(self) -> dict[str, float]:

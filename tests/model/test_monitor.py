@@ -107,13 +107,17 @@ def test_a_disk_that_is_full_for_the_page_does_not_end_the_training(few_records,
     (run / "training.html/full").mkdir(parents=True)
     assert train(TrainSettings.model_validate(SETTINGS), WhereSettings(), [few_records], folders_in(run), []) == 0
     assert capfd.readouterr().err.count("training goes on") == 1
-    # once more, elsewhere, which only writes the checkpoints again
+    # once more, elsewhere, which only writes the checkpoints, the losses and their curves again
     (run / "ckpt/Generator_2.ckpt").unlink()
+    losses = (run / "history.csv").read_bytes()
+    (run / "history.csv").write_text("epoch,d_loss\n1")
+    (run / "loss_show/loss.png").unlink()
     facts = json.loads((run / "training.json").read_text()) | {"device": "GPU", "version": "0.0.9", "threads": [3]}
     facts |= {"ended": "2026-01-02T03:04:05+00:00", "host": "other"}
     (run / "training.json").write_text(json.dumps(facts))
     assert train(TrainSettings.model_validate(SETTINGS), WhereSettings(), [few_records], folders_in(run), []) == 0
-    assert (run / "ckpt/Generator_2.ckpt").exists()
+    assert (run / "ckpt/Generator_2.ckpt").exists() and (run / "loss_show/loss.png").exists()
+    assert (run / "history.csv").read_bytes() == losses
     assert json.loads((run / "training.json").read_text()) == facts
     assert "100%" not in capfd.readouterr().err
 
