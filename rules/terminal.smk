@@ -20,6 +20,7 @@ NOISE = (
     "Conda environments",
     "Select jobs",
     "Removing output files of failed",
+    "Cannot restore",
     "Exiting because a job",
     "Complete log",
     "Elapsed time",

@@ -27,6 +27,8 @@ SMALLEST_HALF = 2  # pixels, in width and height
 
 # an image above the limit raises an InputError, so Pillow's warning is redundant
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# about damaged metadata, without the file's name: what matters for the pixels raises an error
+warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
 
 
 def open_rgb(source: str | Path | bytes, name: str | None = None, upright: bool = False) -> Image.Image:
@@ -41,9 +43,12 @@ def open_rgb(source: str | Path | bytes, name: str | None = None, upright: bool 
         an image of mode RGB, in memory, with the file's width and height.
 
     Raises:
-        InputError: the file is empty, truncated, not an image, of an unsupported mode, or too large.
+        InputError: the file is empty, truncated, not an image, of an unsupported mode, or too large; or it is a pipe
+            or a device, which might never end.
         OSError: the file cannot be read.
     """
+    if not isinstance(source, bytes) and (path := Path(source)).exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(f"{name or path}: is neither a file nor a folder")
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
     return _decode(data, name or ("image" if isinstance(source, bytes) else str(source)), upright=upright)[0]
 

@@ -2,5 +2,5 @@
 
 In: two folders with equal names, or a list of pairs (CSV).
 Out: an archive of A|B images in splits, and a table of what was left out.
-May import: system, config, data.
+May import: system, config, sources, data.
 """

@@ -15,8 +15,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from pix2pix.data.images import MAX_PIXELS, open_rgb
+from pix2pix.data.images import MAX_PIXELS, SMALLEST_HALF, open_rgb
+from pix2pix.data.sorting import LONGEST_STEM
 from pix2pix.pairing.partners import Pair
+from pix2pix.sources.members import inside
 from pix2pix.system.disk import disk_space
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import replacing
@@ -49,7 +51,8 @@ def write_pairs(
         the number of pairs in each split.
 
     Raises:
-        InputError: with one line per image that cannot be decoded; or the disk is full.
+        InputError: with one line per image that cannot be decoded, or that extraction would refuse for its name
+            or its size; or the disk is full.
     """
     counts: dict[str, int] = {}
     problems: list[str] = []
@@ -110,6 +113,11 @@ def _made(
 
 def _combine(pair: Pair, labels_b: bool) -> tuple[bytes, bool] | InputError | UnlikeError:
     """The pair as a PNG file, and whether B was resized; or why not."""
+    wrong: list[str] = []
+    if inside(f"{pair.name}.png", wrong.append) and len(pair.name.encode()) > LONGEST_STEM:
+        wrong.append(f"{pair.a.name}: has a name longer than {LONGEST_STEM} bytes without its ending")
+    if wrong:
+        return InputError(f"{pair.a.parent}: {wrong[0]}: rename both images")
     try:
         a, b = open_rgb(pair.a, upright=True), open_rgb(pair.b, upright=True)
     except InputError as error:
@@ -119,6 +127,8 @@ def _combine(pair: Pair, labels_b: bool) -> tuple[bytes, bool] | InputError | Un
     if 2 * a.width * a.height > MAX_PIXELS:
         size = f"{a.width}x{a.height} pixels, and twice as many with its B are more than {MAX_PIXELS:,}"
         return InputError(f"{pair.a}: has {size}: make both smaller")
+    if min(a.size) < SMALLEST_HALF:
+        return InputError(f"{pair.a}: is {a.width}x{a.height}: smaller than {SMALLEST_HALF}x{SMALLEST_HALF}")
     change = (a.width / b.width) / (a.height / b.height)
     if max(change, 1 / change) > SAME_ASPECT:
         sizes = f"{a.width}x{a.height} pixels, but {pair.b} has {b.width}x{b.height}"

@@ -1,5 +1,6 @@
 """Lone images are translated at their own size, like the pairs that they are part of."""
 
+import os
 import re
 import shutil
 
@@ -57,12 +58,16 @@ def test_unreadable_images_are_named_and_the_others_translated(ckpt, tmp_path, p
     Image.fromarray(np.rot90(photo)).save(inputs / "turned.png", exif=exif)
     (inputs / "notes.txt").write_text("no image")
     (inputs / "cut.jpg").write_bytes((inputs / "a.jpg").read_bytes()[:300])
+    (inputs / "exif.tif").write_bytes(b"II*\0" + b"\xff" * 200)
+    os.mkfifo(inputs / "pipe.png")
     result = script("translate", inputs, "--ckpt", ckpt, "--out", tmp_path / "out")
     assert result.returncode == 1
+    assert f"error: {inputs}/pipe.png: is neither a file nor a folder" in result.stdout.splitlines()
+    assert "Warning" not in result.stdout
     [line] = [line for line in result.stdout.splitlines() if "cut.jpg" in line]
     assert line.startswith(f"error: {inputs}/cut.jpg: ")
     assert "truncated" in line.lower()
-    assert result.stdout.splitlines()[-1].startswith("error: 1 of 7 images could not be translated")
+    assert result.stdout.splitlines()[-1].startswith("error: 3 of 9 images could not be translated")
     assert f"{inputs}: not images by their names: notes.txt" in result.stdout
     made = {path.name for path in (tmp_path / "out").iterdir()}
     assert made == {"a.png.png", "a.jpg.png", "-b c.png", "ümlaut.png", "A.png", "turned.png"}

@@ -13,7 +13,7 @@ PACKAGES = {
     "sources": ("system",),
     "data": ("system", "config", "sources"),
     "download": ("system", "config"),
-    "pairing": ("system", "config", "data"),
+    "pairing": ("system", "config", "sources", "data"),
     "demo": ("system",),
     "devices": ("system",),
     "model": ("system", "config", "devices"),

@@ -179,6 +179,21 @@ def test_unreadable_images_are_all_named_and_nothing_is_written(tmp_path):
     assert not list(tmp_path.glob("out/*"))
 
 
+def test_pairs_that_extraction_would_refuse_are_named_as_the_files_that_they_are(tmp_path):
+    for half in ("a", "b"):
+        for name in ("good", "y" * 201, "ta\tb", "y" * 200):
+            draw(tmp_path / half / f"{name}.png")
+        Image.new("RGB", (1, 5)).save(tmp_path / half / "thin.png")
+    lines = pair(tmp_path, *folders(tmp_path), *FRACTIONS, status=1)
+    assert sorted(line for line in lines if line.startswith("error: ")) == [
+        f"error: {tmp_path}/a/thin.png: is 1x5: smaller than 2x2",
+        f"error: {tmp_path}/a: 'ta\\tb.png': contains control characters or is not UTF-8 text: rename both images",
+        f"error: {tmp_path}/a: {'y' * 201}.png: has a name longer than 200 bytes without its ending: "
+        "rename both images",
+    ]
+    assert not list(tmp_path.glob("out/*"))
+
+
 def test_an_image_that_is_too_large_for_a_pair_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "MAX_PIXELS", 2 * 16 * 12 - 1)
     one = Pair("train", "1", draw(tmp_path / "a" / "1.png"), draw(tmp_path / "b" / "1.png"))
