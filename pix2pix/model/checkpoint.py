@@ -42,6 +42,7 @@ def save_network(network: nn.Cell, prefix: str, path: Path, about: str | None = 
     save_checkpoint, which is not used because it prints its own messages when the disk is full.
 
     Raises:
+        InputError: a parameter is not finite; nothing is written.
         OSError: the disk is full or the folder is not writable.
     """
     with replacing_checked(path) as scratch, open(scratch, "wb") as file:
@@ -50,7 +51,12 @@ def save_network(network: nn.Cell, prefix: str, path: Path, about: str | None = 
             value = checkpoint.value.add(tag=parameter.name.removeprefix(prefix))
             value.tensor.dims.extend(parameter.shape)
             value.tensor.tensor_type = "Float32"
-            value.tensor.tensor_content = parameter.asnumpy().tobytes()
+            array = parameter.asnumpy()
+            if not np.isfinite(array).all():
+                raise InputError(
+                    f"{path}: not written: {parameter.name} is no longer finite; lower lr or check the images"
+                )
+            value.tensor.tensor_content = array.tobytes()
             file.write(checkpoint.SerializeToString())
         if about is not None:
             checkpoint = Checkpoint()

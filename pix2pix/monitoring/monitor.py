@@ -59,7 +59,7 @@ class Monitor:
             "mindspore": ms.__version__,
         }
         self.events: EventFiles | None = None
-        self.reported = False
+        self.reported = self.closing = False
 
     def begin(self, epoch: int, step: int, steps: int, threads: list[int]) -> None:
         """Start after `step` of the `steps` steps of `epoch` (from 1); `threads`: numbers of threads used so far."""
@@ -154,7 +154,7 @@ class Monitor:
 
     def close(self, status: str, draw_curves: Drawing) -> None:
         """Draw the curves and write the page for the last time: with "finished", or with why the training ended."""
-        self.now.status = status
+        self.now.status, self.closing = status, True
         self.trying(draw_curves)
         self.trying(self.write_page)
         now = datetime.now().astimezone().isoformat(timespec="seconds")
@@ -186,7 +186,8 @@ class Monitor:
             self.page_at = self.sample_at = time.monotonic() + BETWEEN_SAMPLES_AT_MOST
             if not self.reported:
                 name = error.filename or self.folder
-                print(f"{name}: cannot be written ({error.strerror or error}); training goes on", file=sys.stderr)
+                then = "" if self.closing else "; training goes on"
+                print(f"{name}: cannot be written ({error.strerror or error}){then}", file=sys.stderr)
             self.reported = True
 
 

@@ -48,6 +48,8 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         hint = "; make room and start again" if error.errno in FULL else ""
+        if isinstance(error, FileExistsError):
+            hint = "; it is in the way: move it elsewhere and start again"
         print(f"error: {where}{error.strerror or error}{hint}", file=sys.stderr)
         sys.exit(1)
     except Exception as error:

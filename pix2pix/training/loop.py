@@ -137,7 +137,7 @@ class Training:
             number = self.run_epochs()
             status = f"stopped by signal {number}: the same command resumes" if number else "finished"
             return number
-        except InputError as error:
+        except (InputError, OSError) as error:
             status = f"stopped: {error}"
             raise
         finally:

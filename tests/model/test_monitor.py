@@ -20,6 +20,7 @@ from pix2pix.data.records import write_records
 from pix2pix.monitoring import monitor
 from pix2pix.monitoring.step_history import COLUMNS, LOSSES, StepHistory
 from pix2pix.pages.curves import write_loss_curves
+from pix2pix.system.errors import InputError
 from pix2pix.training import loop
 from pix2pix.training.folders import Folders
 from pix2pix.training.loop import train
@@ -89,6 +90,24 @@ def test_curves_are_not_drawn_after_every_quick_epoch_but_at_the_end(few_records
     assert drawn == [1, 6]
     write_loss_curves(run / "history.csv", tmp_path / "last.png")
     assert (run / "loss_show/loss.png").read_bytes() == (tmp_path / "last.png").read_bytes()
+
+
+def test_what_fails_as_training_ends_does_not_say_that_it_goes_on(few_records, tmp_path, capfd):
+    first, folders = TrainSettings.model_validate(SETTINGS | {"epoch_num": 1}), folders_in(tmp_path / "run")
+    assert train(first, WhereSettings(), [few_records], folders, []) == 0
+    (tmp_path / "run/history.csv").unlink()
+    (tmp_path / "run/history.csv").mkdir()
+    with pytest.raises(IsADirectoryError):
+        train(TrainSettings.model_validate(SETTINGS), WhereSettings(), [few_records], folders, [])
+    assert "training goes on" not in capfd.readouterr().err
+    assert "Is a directory" in json.loads((tmp_path / "run/training.json").read_text())["status"]
+
+
+def test_networks_that_are_not_finite_are_not_kept(few_records, tmp_path):
+    settings = TrainSettings.model_validate(SETTINGS | {"lr": 1e38, "batch_size": 7})
+    with pytest.raises(InputError, match="no longer finite; lower lr"):
+        train(settings, WhereSettings(save_epoch_freq=1), [few_records], folders_in(tmp_path / "run"), [])
+    assert not list(tmp_path.glob("run/snapshots/*"))
 
 
 @pytest.mark.parametrize("edited", ["nan,6", "1,inf", "1,6.5", "1,2"])
