@@ -53,6 +53,7 @@ def main() -> None:
     if settings.eval_epoch_freq and not arguments.held_out:
         raise InputError("--eval_epoch_freq: needs --held_out, the records to evaluate on")
     work = partial(start, settings, where, arguments.records, arguments.held_out, drop=arguments.drop_snapshots)
+    folders.check()
     if is_worker() or own_part(where):
         sys.exit(work(folders))
     own_fingerprint = cache(partial(fingerprint_of, settings, arguments.records, arguments.held_out, where.device_num))

@@ -1,6 +1,7 @@
-"""Disk space: a full disk gives a one-line error, not a traceback."""
+"""Room and permission to write: a full disk or a file in the way gives a one-line error, not a traceback."""
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,19 @@ from pathlib import Path
 from pix2pix.system.errors import InputError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def check_folder(folder: Path) -> None:
+    """Check that files can be written to `folder`, which need not exist yet.
+
+    Raises:
+        InputError: something else is in its place or above it, or it is not writable.
+    """
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(each))
+    if not there.is_dir():
+        raise InputError(f"{there}: {folder} must be a folder, and this is in the way: move it elsewhere")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{there}: cannot be written to: change its permissions, or choose another folder")
 
 
 def check_room(folder: Path, needed: float, what: str, remedy: str = "make room") -> None:

@@ -48,8 +48,10 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         hint = "; make room and start again" if error.errno in FULL else ""
-        if isinstance(error, FileExistsError):
+        if isinstance(error, (FileExistsError, IsADirectoryError)):
             hint = "; it is in the way: move it elsewhere and start again"
+        if isinstance(error, NotADirectoryError):
+            hint = "; a file is in the place of a folder of this path: move it elsewhere and start again"
         print(f"error: {where}{error.strerror or error}{hint}", file=sys.stderr)
         sys.exit(1)
     except Exception as error:

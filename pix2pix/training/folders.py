@@ -19,6 +19,7 @@ from pix2pix.config.settings import TrainSettings
 from pix2pix.evaluation.facts import FACTS, TRAINING_FACTS
 from pix2pix.pages.training_page import STEP_HISTORY, TRAINING_PAGE
 from pix2pix.system.checksum import copy_checked
+from pix2pix.system.disk import check_folder
 from pix2pix.system.errors import InputError
 from pix2pix.system.files import remove_scratch
 from pix2pix.system.json_file import write_json
@@ -53,6 +54,20 @@ class Folders:
         """The folder of separate trainings to other final epochs, with one subfolder each."""
         return self.state.parent / "epochs"
 
+    @property
+    def earlier(self) -> Path:
+        """The folder of trainings with other settings or data, which are moved to subfolders 1, 2, ..."""
+        return self.state.parent / "earlier"
+
+    def check(self) -> None:
+        """Check, before a long training, that each folder can be written to; it need not exist yet.
+
+        Raises:
+            InputError: something else is in the place of a folder, or it cannot be written to.
+        """
+        for folder in (self.ckpt, self.fakeimg, self.loss_show, self.state, self.snapshots, self.epochs, self.earlier):
+            check_folder(folder)
+
     def separate(self, epochs: int) -> "Folders":
         """Separate folders for a training of `epochs` epochs beside a longer one; both share the checkpoint folder."""
         base = self.epochs / str(epochs)
@@ -78,9 +93,8 @@ def move_aside(folders: Folders, reason: UnusableStateError | None) -> None:
     # what only shows the training is moved with its results
     base = folders.history.parent
     left += [path for name in SHOWN if (path := base / name).exists()]
-    earlier = folders.state.parent / "earlier"
-    number = max((int(path.name) for path in earlier.glob("*") if path.name.isdigit()), default=0) + 1
-    target = earlier / str(number)
+    number = max((int(path.name) for path in folders.earlier.glob("*") if path.name.isdigit()), default=0) + 1
+    target = folders.earlier / str(number)
     because = str(reason) if reason else "there is no state to resume it from"
     (target / folders.state.name).mkdir(parents=True)
     write_json({"because": because, "differs": reason.differs if reason else {}}, target / FACTS)

@@ -88,13 +88,14 @@ def save_state(folder: Path, parameters: dict[str, ms.Parameter], position: Posi
                 (folder / NEWEST).replace(folder / PREVIOUS)
     except (SafetensorError, OSError) as error:
         raise InputError(
-            f"{folder / NEWEST}: cannot be written ({error}); the previous state is kept: make room and start again"
+            f"{folder / NEWEST}: cannot be written ({error}); {kept(folder)}make room and start again"
         ) from None
 
 
 def kept(folder: Path) -> str:
     """A part of a message: that the last state is kept, if there is one."""
-    return f"the last good state is kept in {folder}; " if (folder / NEWEST).exists() else ""
+    exists = any((folder / name).exists() for name in (NEWEST, PREVIOUS))
+    return f"the last good state is kept in {folder}; " if exists else ""
 
 
 def drop_previous(folder: Path) -> None:

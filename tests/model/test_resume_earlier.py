@@ -151,15 +151,16 @@ def test_a_damaged_state_is_moved_aside_too(work):
 def test_a_snapshot_that_could_not_be_written_is_written_by_the_next_start(data, alone, tmp_path):
     work = shutil.copytree(data, tmp_path / "work")
     assert script("train", *flags(work, "--epoch_num=1")).returncode == 0
-    obstacle = work / RESULTS / "snapshots"
-    obstacle.write_text("in the way")
+    snapshots = work / RESULTS / "snapshots"
+    obstacle = snapshots / "Generator_2.ckpt"
+    obstacle.mkdir(parents=True)
     failed = script("train", *flags(work))
     assert failed.returncode == 1
-    assert "Traceback" not in failed.stdout
-    obstacle.unlink()
+    assert f"{obstacle.relative_to(work)}: Is a directory; it is in the way: move it elsewhere" in failed.stdout
+    obstacle.rmdir()
     assert script("train", *flags(work)).returncode == 0
     for network in ("Generator", "Discriminator"):
-        assert (obstacle / f"{network}_2.ckpt").read_bytes() == (alone / checkpoint(2, network)).read_bytes()
+        assert (snapshots / f"{network}_2.ckpt").read_bytes() == (alone / checkpoint(2, network)).read_bytes()
 
 
 def test_a_signal_saves_no_state_with_a_loss_that_is_not_finite(data, tmp_path):

@@ -5,9 +5,11 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT, script
+from disks import small_disk
 
 from pix2pix.config.settings import PredictSettings, TrainSettings, WhereSettings
 from pix2pix.model.memory import check_memory, prediction_memory, training_memory
@@ -64,6 +66,35 @@ def test_training_that_exceeds_memory_gives_one_line(tmp_path, key, value, besid
     assert line.startswith("error: ")
     assert key in line
     assert "GB of memory, and this machine has" in line
+
+
+def train_in(folder: Path, ckpt: str) -> subprocess.CompletedProcess:
+    """Start a training whose folders are in `folder`; records that do not exist end one that gets past its check."""
+    places = {"ckpt_dir": ckpt, "train_fakeimg_dir": "fake_img", "loss_show_dir": "loss_show", "state_dir": "state"}
+    return script("train", "no.mindrecord", *[f"--{flag}={folder / name}" for flag, name in places.items()])
+
+
+@pytest.mark.parametrize("name", ["ckpt", "fake_img", "loss_show", "state", "snapshots", "epochs", "earlier"])
+def test_a_file_in_the_place_of_a_folder_ends_training_before_it_starts(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    done = train_in(tmp_path, "ckpt/of/mine")
+    folder = tmp_path / ("ckpt/of/mine" if name == "ckpt" else name)
+    assert done.returncode == 1
+    assert done.stdout == (
+        f"error: {tmp_path / name}: {folder} must be a folder, and this is in the way: move it elsewhere\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    (tmp_path / name).unlink()
+    assert "no.mindrecord: no such file" in train_in(tmp_path, "ckpt/of/mine").stdout
+
+
+def test_a_folder_that_cannot_be_written_to_ends_training_before_it_starts(tmp_path):
+    with small_disk(tmp_path / "disk", 100_000) as disk:
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        done = train_in(tmp_path, "disk/ckpt")
+    assert done.returncode == 1
+    assert done.stdout == f"error: {disk}: cannot be written to: change its permissions, or choose another folder\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["disk"]
 
 
 @pytest.mark.parametrize(("key", "value"), [("g_ngf", 10**15), ("val_pic_size", 2**20)])
