@@ -179,12 +179,16 @@ def test_unreadable_images_are_all_named_and_nothing_is_written(tmp_path):
     assert not list(tmp_path.glob("out/*"))
 
 
-def test_pairs_that_extraction_would_refuse_are_named_as_the_files_that_they_are(tmp_path):
+@pytest.mark.parametrize("listed", [False, True])
+def test_pairs_that_extraction_would_refuse_are_named_as_the_files_that_they_are(tmp_path, listed):
+    names = ["good", "y" * 201, "ta\tb", "y" * 200, "thin"]
     for half in ("a", "b"):
-        for name in ("good", "y" * 201, "ta\tb", "y" * 200):
+        for name in names[:-1]:
             draw(tmp_path / half / f"{name}.png")
         Image.new("RGB", (1, 5)).save(tmp_path / half / "thin.png")
-    lines = pair(tmp_path, *folders(tmp_path), *FRACTIONS, status=1)
+    rows = "a,b\n" + "".join(f'"a/{name}.png","b/{name}.png"\n' for name in names)
+    given = ("--pairs", write_list(tmp_path / "pairs.csv", rows)) if listed else folders(tmp_path)
+    lines = pair(tmp_path, *given, *FRACTIONS, status=1)
     assert sorted(line for line in lines if line.startswith("error: ")) == [
         f"error: {tmp_path}/a/thin.png: is 1x5: smaller than 2x2",
         f"error: {tmp_path}/a: 'ta\\tb.png': contains control characters or is not UTF-8 text: rename both images",
