@@ -1,7 +1,8 @@
-"""Export a trained generator: ONNX, MindIR, safetensors and a model card, each compared with the predictions.
+r"""Export a trained generator: ONNX, MindIR, safetensors and a model card, each compared with the predictions.
 
 Example:
-    python scripts/export.py results/demo exported
+    python scripts/export.py exported --ckpt results/demo/ckpt/Generator_16.ckpt \
+        --predict_dir results/demo/predict --metrics results/demo/metrics.json
 """
 
 import json
@@ -12,7 +13,7 @@ from pix2pix.config.flags import add_flags, read_flags
 from pix2pix.config.settings import GeneratorSettings, ThreadSettings
 from pix2pix.evaluation.facts import Report
 from pix2pix.export.card import write_card
-from pix2pix.export.files import check_packages, export_files
+from pix2pix.export.files import EXPORTS, check_packages, export_files
 from pix2pix.model.description import generator_settings
 from pix2pix.model.device import select_device
 from pix2pix.system.checksum import sha256_of
@@ -21,6 +22,9 @@ from pix2pix.system.errors import InputError
 from pix2pix.system.files import replacing
 from pix2pix.system.json_file import read_json
 from pix2pix.system.program import command_line, run
+
+CARD, GRID = "README.md", "grid.png"
+MADE = (*EXPORTS, CARD, GRID)
 
 
 def main() -> None:
@@ -42,11 +46,11 @@ def main() -> None:
     use_cores(read_flags(arguments, ThreadSettings).threads)
     select_device("CPU")
     about = description.model_dump_json() if description else json.dumps({"generator": settings.model_dump()})
-    with replacing(arguments.output) as scratch:
+    with replacing(arguments.output, MADE) as scratch:
         scratch.mkdir()
         compared = export_files(settings, arguments.ckpt, report["val_pic_size"], about, arguments.predict_dir, scratch)
-        shutil.copyfile(arguments.predict_dir / "grid.png", scratch / "grid.png")
-        card = scratch / "README.md"
+        shutil.copyfile(arguments.predict_dir / GRID, scratch / GRID)
+        card = scratch / CARD
         write_card(card, report["run"], report, settings.model_dump(), description, compared)
         for name in compared:
             # some are written readable for their owner only

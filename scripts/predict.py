@@ -14,7 +14,7 @@ from pix2pix.config.settings import GeneratorSettings, PredictSettings, ThreadSe
 from pix2pix.config.values import size_text
 from pix2pix.data.records import count
 from pix2pix.devices.check import prepare
-from pix2pix.evaluation.facts import read_facts
+from pix2pix.evaluation.facts import FACTS, KINDS, read_facts
 from pix2pix.evaluation.prediction import write_predictions
 from pix2pix.model.description import check_agreement, generator_settings
 from pix2pix.model.device import DEVICES, select_device
@@ -26,6 +26,8 @@ from pix2pix.system.files import replacing
 from pix2pix.system.program import command_line, run
 
 PAIRS_IN_GRID = 8
+GRID, GALLERY = "grid.png", "index.html"
+MADE = (FACTS, *KINDS, GRID, GALLERY)
 
 
 def main() -> None:
@@ -67,14 +69,14 @@ def predict(run: str, settings: PredictSettings, ckpt: Path, records: list[Path]
     in_grid = spread(pairs, PAIRS_IN_GRID)
     names: list[str] = []
     rows = []
-    with replacing(folder) as scratch:
+    with replacing(folder, MADE) as scratch:
         for row in write_predictions(run, settings, ckpt, records, scratch):
             if len(names) in in_grid:
                 rows.append(row)
             names.append(row[0])
-        write_grid(rows, scratch / "grid.png")
+        write_grid(rows, scratch / GRID)
         facts = {key: size_text(value) for key, value in read_facts(scratch).items()}
-        write_gallery(scratch / "index.html", scratch, run, facts, names)
+        write_gallery(scratch / GALLERY, scratch, run, facts, names)
 
 
 if __name__ == "__main__":

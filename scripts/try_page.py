@@ -1,7 +1,8 @@
-"""Write a page that runs a generator in a browser, with its weights and a runtime inside.
+r"""Write a page that runs a generator in a browser, with its weights and a runtime inside.
 
 Example:
-    python scripts/try_page.py results/demo/try.html
+    python scripts/try_page.py try.html --run demo --export_dir results/demo/export \
+        --predict_dir results/demo/predict
 """
 
 import importlib

@@ -44,7 +44,7 @@ def extract(
 
     Args:
         source: an archive or a folder, with a folder for each split, or parquet files.
-        output: the folder to create; an existing one is replaced.
+        output: the folder to create; an existing one must be empty.
         splits: the splits to extract and the number of pairs in each; None: at least one.
         sha256: the archive's checksum; by default, the one recorded next to it, if any.
         threads: number of images checked in parallel.
@@ -59,7 +59,7 @@ def extract(
     Raises:
         InputError: with one line per problem: a damaged archive; a member outside the folder; a
             file that is not an image, truncated, too small or of odd width; duplicate names; a
-            wrong number of pairs in a split; a full disk.
+            wrong number of pairs in a split; a full disk; an output that exists.
     """
     source, output = Path(source), Path(output)
     needed = _check_source(source, output, sha256)

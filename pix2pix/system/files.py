@@ -6,10 +6,12 @@ import fcntl
 import glob
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
+
+from pix2pix.system.errors import InputError
 
 # a file in every scratch folder; the process that uses the folder locks it, and the system releases the lock
 # when that process ends
@@ -19,17 +21,22 @@ MANY_FILES = 1000  # flushing one by one takes longer than flushing the file sys
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def replacing(path: str | Path, made: Sequence[str] = ()) -> Iterator[Path]:
     """Yield a temporary path to write to, and rename it to `path` when the block succeeds.
 
     The block may create a file or a folder. After an exception the temporary data is deleted and an
     existing `path` is unchanged. The data is synced to disk before the rename, and the rename before
     this returns.
 
+    An existing folder is replaced only if it is empty or an earlier output: if it contains the first name of `made`
+    and no others than these.
+
     Raises:
+        InputError: `path` is a folder that contains something else.
         OSError: the disk is full or the folder cannot be written.
     """
     path = Path(path)
+    _check_replaceable(path, made)
     with scratch_folder(path) as folder:
         scratch = folder / path.name
         yield scratch
@@ -38,6 +45,14 @@ def replacing(path: str | Path) -> Iterator[Path]:
             path.replace(folder / "before")
         scratch.replace(path)
         _sync_one(path.parent)
+
+
+def _check_replaceable(path: Path, made: Sequence[str]) -> None:
+    # Snakemake writes its file into the folders that jobs make
+    there = {each.name for each in path.iterdir()} - {".snakemake_timestamp"} if path.is_dir() else set()
+    if there and not (made and made[0] in there and there <= {*made}):
+        other = min(there - {*made}, default=min(there))
+        raise InputError(f"{path}: exists already and contains {other}: choose another folder, or move it elsewhere")
 
 
 @contextmanager

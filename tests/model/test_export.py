@@ -9,6 +9,7 @@ import mindspore as ms
 import numpy as np
 import onnxruntime
 import pytest
+from archives import contents
 from browser import SCREENS, check, look
 from conftest import ROOT, script, snakemake
 from PIL import Image
@@ -94,6 +95,19 @@ def test_predictions_of_another_checkpoint_are_noticed_and_nothing_is_kept(finis
     result = script("export", tmp_path / "out", "--ckpt", other, *flags)
     assert "is about another checkpoint" in result.stdout.splitlines()[-1]
     assert not (tmp_path / "out").exists()
+
+
+def test_an_export_does_not_replace_the_run_that_it_is_of(finished, tmp_path):
+    run = shutil.copytree(finished[0] / "results/roofs", tmp_path / "run")
+    flags = ["--ckpt", run / "ckpt/Generator_2.ckpt", "--predict_dir", run / "predict"]
+    before = contents(run)
+    for output in (run, run / "predict"):
+        result = script("export", output, *flags, "--metrics", run / "metrics.json")
+        assert result.returncode == 1
+        assert f"error: {output}: exists already and contains " in result.stdout.splitlines()[-1]
+    assert contents(run) == before
+    for _ in range(2):
+        assert script("export", tmp_path / "out", *flags, "--metrics", run / "metrics.json").returncode == 0
 
 
 def test_card_says_what_the_checkpoint_was_trained_on_and_what_was_scored(tmp_path):

@@ -185,6 +185,27 @@ def test_a_damaged_input_is_named_in_one_line_and_gives_no_output(stage, made, t
     assert outputs(stage, tmp_path / "out") == {}
 
 
+@pytest.mark.parametrize(("stage", "folder"), [("extract", "pairs"), ("predict", "predict")])
+@pytest.mark.parametrize("mine", ["thesis.txt", "input/photo.png", "train/photo.png"])
+def test_a_folder_with_files_of_the_user_is_not_replaced(stage, folder, mine, made, tmp_path):
+    (tmp_path / folder / mine).parent.mkdir(parents=True)
+    (tmp_path / folder / mine).write_text("mine")
+    done = run(stage, made, tmp_path)
+    assert_one_line(done, f"{tmp_path / folder}: exists already and contains {Path(mine).parts[0]}: choose another")
+    assert [str(path.relative_to(tmp_path / folder)) for path in tmp_path.rglob("*") if path.is_file()] == [mine]
+
+
+def test_predictions_replace_earlier_ones_but_not_when_something_was_added(made, tmp_path):
+    (tmp_path / "predict").mkdir()
+    assert run("predict", made, tmp_path).returncode == 0
+    (tmp_path / "predict/prediction/1.png").unlink()
+    (tmp_path / "predict/.snakemake_timestamp").touch()
+    assert run("predict", made, tmp_path).returncode == 0
+    assert outputs("predict", tmp_path) == outputs("predict", made)
+    (tmp_path / "predict/notes.txt").write_text("mine")
+    assert_one_line(run("predict", made, tmp_path), "predict: exists already and contains notes.txt")
+
+
 def assert_one_line(done: subprocess.CompletedProcess, message: str) -> None:
     assert done.returncode == 1, done.stdout
     assert "Traceback" not in done.stdout, done.stdout

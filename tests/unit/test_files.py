@@ -90,7 +90,7 @@ def test_exception_leaves_only_the_existing_output(tmp_path):
     with replacing(output) as scratch:
         scratch.mkdir()
         (scratch / "1.png").write_text("old")
-    with pytest.raises(KeyError), replacing(output) as scratch:
+    with pytest.raises(KeyError), replacing(output, ["1.png"]) as scratch:
         scratch.mkdir()
         raise KeyError
     assert (output / "1.png").read_text() == "old"

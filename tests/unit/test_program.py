@@ -114,13 +114,14 @@ def test_counted_weights_match_the_published_networks():
 
 
 @pytest.mark.parametrize("program", sorted((ROOT / "scripts").glob("*.py")), ids=lambda path: path.stem)
-def test_every_program_has_an_example_whose_flags_it_knows(program):
+def test_every_program_has_an_example_with_flags_that_it_knows_and_all_that_it_needs(program):
     text = program.read_text()
     example = (ast.get_docstring(ast.parse(text)) or "").partition("Example:\n    ")[2]
     assert example.startswith(f"python scripts/{program.name} ")
     settings = {*TrainSettings.model_fields, *WhereSettings.model_fields}
     flags = re.findall(r"--(\w+)", example)
     assert [flag for flag in flags if f'"--{flag}"' not in text and flag not in settings] == []
+    assert set(re.findall(r'add_argument\("--(\w+)"[^)]*required=True', text)) <= {*flags}
 
 
 def test_help_shows_the_example_and_the_settings_in_groups():
