@@ -37,7 +37,7 @@ from pix2pix.data.loader import batches, sample_epoch, to_array, to_pixels, whol
 from pix2pix.data.records import count
 from pix2pix.evaluation.metrics import compare
 from pix2pix.system.files import replacing
-from pix2pix.training.schedule import learning_rate
+from pix2pix.training.optimizer import learning_rate
 from pix2pix.training.step import Trainer
 
 ROOT = Path(__file__).resolve().parent.parent

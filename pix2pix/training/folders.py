@@ -1,4 +1,4 @@
-"""The folders of a training: which ones it uses, locks on them, and where an earlier training is moved.
+"""The folders of a training: which ones it uses, and locks on them.
 
 A training uses the run's own folders, or separate ones if those belong to a longer training.
 """
@@ -6,7 +6,6 @@ A training uses the run's own folders, or separate ones if those belong to a lon
 import fcntl
 import os
 import re
-import shutil
 import socket
 import sys
 import time
@@ -16,18 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pix2pix.config.settings import TrainSettings
-from pix2pix.evaluation.facts import FACTS, TRAINING_FACTS
-from pix2pix.pages.training_page import STEP_HISTORY, TRAINING_PAGE
 from pix2pix.system.checksum import copy_checked
 from pix2pix.system.disk import check_folder
 from pix2pix.system.errors import InputError
-from pix2pix.system.files import remove_scratch
-from pix2pix.system.json_file import write_json
 from pix2pix.training.history import write_history
-from pix2pix.training.state import NEWEST, PREVIOUS, UnusableStateError, later_position
+from pix2pix.training.state import later_position
 
 POLL_SECONDS = 1.0
-SHOWN = (TRAINING_PAGE, TRAINING_FACTS, STEP_HISTORY, "tensorboard")
 
 
 @dataclass(frozen=True)
@@ -77,32 +71,6 @@ class Folders:
         """The flags of scripts/train.py that name these folders."""
         names = {"ckpt_dir": self.ckpt, "train_fakeimg_dir": self.fakeimg, "loss_show_dir": self.loss_show}
         return [f"--{flag}={path}" for flag, path in (names | {"state_dir": self.state}).items()]
-
-
-def move_aside(folders: Folders, reason: UnusableStateError | None) -> None:
-    """Move everything that an earlier training left to earlier/1, earlier/2, ..., with the reason in facts.json.
-
-    Thus nothing is lost or mixed up with the next training. Checkpoints are not moved: the state contains
-    the same weights.
-    """
-    results = [folders.history, folders.fakeimg, folders.loss_show, folders.snapshots, folders.epochs]
-    # states last: after an interruption, they still give the reason
-    left = [path for path in (*results, folders.state / PREVIOUS, folders.state / NEWEST) if path.exists()]
-    if not left:
-        return
-    # what only shows the training is moved with its results
-    base = folders.history.parent
-    left += [path for name in SHOWN if (path := base / name).exists()]
-    number = max((int(path.name) for path in folders.earlier.glob("*") if path.name.isdigit()), default=0) + 1
-    target = folders.earlier / str(number)
-    because = str(reason) if reason else "there is no state to resume it from"
-    (target / folders.state.name).mkdir(parents=True)
-    write_json({"because": because, "differs": reason.differs if reason else {}}, target / FACTS)
-    for path in left:
-        # of a killed process
-        remove_scratch(path)
-        shutil.move(path, target / (folders.state.name if path.parent == folders.state else "") / path.name)
-    print(f"{folders.state.parent}: the earlier training is kept in {target}: {because}", file=sys.stderr)
 
 
 class InUseError(InputError):

@@ -28,12 +28,13 @@ from pix2pix.system.cores import cores_in_use
 from pix2pix.system.errors import InputError
 from pix2pix.system.progress import Progress
 from pix2pix.system.stopping import StopRequest
+from pix2pix.training.earlier import continued
 from pix2pix.training.fingerprint import fingerprint_of
-from pix2pix.training.folders import Folders, locked, move_aside
+from pix2pix.training.folders import Folders, locked
 from pix2pix.training.history import write_history
-from pix2pix.training.schedule import learning_rate
+from pix2pix.training.optimizer import learning_rate
 from pix2pix.training.selection import is_best, is_due, measure_held_out
-from pix2pix.training.state import NEWEST, Position, UnusableStateError, drop_previous, kept, resume, save_state
+from pix2pix.training.state import NEWEST, Position, drop_previous, kept, save_state
 from pix2pix.training.step import Trainer, load_initial_weights
 
 SECONDS_BETWEEN_LOSSES = 1.0
@@ -100,15 +101,11 @@ class Training:
 
     def begin(self) -> Position:
         """Resume the first worker from its saved state, or start from scratch, and copy its state to the others."""
-        position, unusable = None, None
+        position = None
         if self.workers.first:
-            try:
-                parameters = self.trainer.parameters()
-                position = resume(self.folders.state, parameters, self.settings, self.fingerprint, self.steps)
-            except UnusableStateError as error:
-                unusable = error
+            parameters = self.trainer.parameters()
+            position = continued(self.folders, parameters, self.settings, self.fingerprint, self.steps)
             if position is None:
-                move_aside(self.folders, unusable)
                 load_initial_weights(self.trainer)
         position = position or Position()
         broadcast_parameters(self.trainer.parameters().values(), self.workers)

@@ -9,6 +9,7 @@ import json
 import sys
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +25,7 @@ from pix2pix.system.errors import InputError
 from pix2pix.system.files import replacing, sync
 from pix2pix.training.fingerprint import differences
 from pix2pix.training.history import History, is_history
-from pix2pix.training.schedule import learning_rate
+from pix2pix.training.optimizer import learning_rate
 
 NEWEST, PREVIOUS = "state.safetensors", "previous.safetensors"
 # files of version 1 have no version field, and their checksum covers only the parameters
@@ -169,12 +170,38 @@ def _states(folder: Path) -> list[Path]:
     return found
 
 
+def is_resumable(
+    folder: Path, parameters: dict[str, ms.Parameter], settings: TrainSettings, fingerprint: dict, steps: int
+) -> bool:
+    """Whether `resume` would find a usable state in `folder`; nothing is loaded.
+
+    Raises:
+        InputError: a state cannot be read (permissions or disk errors).
+    """
+    for path in _states(folder):
+        with suppress(UnusableStateError):
+            _usable_state(path, parameters, settings, fingerprint, steps)
+            return True
+    return False
+
+
 def _load_state(
     path: Path, parameters: dict[str, ms.Parameter], settings: TrainSettings, fingerprint: dict, steps: int
 ) -> Position:
+    position, arrays = _usable_state(path, parameters, settings, fingerprint, steps)
+    for name, parameter in parameters.items():
+        # a scalar is saved as an array of one element
+        parameter.set_data(ms.Tensor(arrays[name].reshape(parameter.shape)))
+    return position
+
+
+def _usable_state(
+    path: Path, parameters: dict[str, ms.Parameter], settings: TrainSettings, fingerprint: dict, steps: int
+) -> tuple[Position, dict[str, np.ndarray]]:
+    """The position and the parameters of a state that is intact and of this training."""
+    _check_training(_read_header(path), settings, fingerprint)
     header, arrays = _read(path)
     position = header.position
-    _check_training(header, settings, fingerprint)
     if position.is_past(settings.epoch_num):
         raise UnusableStateError(f"it is already past epoch_num {settings.epoch_num} (epoch {position.epoch})")
     if position.step > steps:
@@ -183,10 +210,7 @@ def _load_state(
     kinds = [{name: (array.size, array.dtype) for name, array in some.items()} for some in (arrays, present)]
     if kinds[0] != kinds[1]:
         raise UnusableStateError("damaged (its parameters do not match the networks)")
-    for name, parameter in parameters.items():
-        # a scalar is saved as an array of one element
-        parameter.set_data(ms.Tensor(arrays[name].reshape(parameter.shape)))
-    return position
+    return position, arrays
 
 
 def _read(path: Path) -> tuple[_Header, dict[str, np.ndarray]]:

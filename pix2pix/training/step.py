@@ -15,7 +15,7 @@ from pix2pix.model.checkpoint import load_network, read_checkpoint
 from pix2pix.model.description import check_agreement, generator_settings, read_description
 from pix2pix.model.losses import Losses
 from pix2pix.model.networks import Discriminator, Generator, compile_forward, initialise
-from pix2pix.training.adam import Adam
+from pix2pix.training.optimizer import Adam
 
 
 class Trainer:

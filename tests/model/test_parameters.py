@@ -12,7 +12,7 @@ from pix2pix.data.loader import batches, sample_epoch, to_pixels
 from pix2pix.data.records import write_records
 from pix2pix.model.layers import PatchLogits
 from pix2pix.model.networks import Discriminator, Generator, compile_forward, initialise
-from pix2pix.training.schedule import learning_rate
+from pix2pix.training.optimizer import learning_rate
 from pix2pix.training.step import Trainer
 
 SMALL = {"g_ngf": 4, "d_ndf": 4, "g_layers": 5, "d_layers": 1, "load_size": 40, "train_pic_size": 32}

@@ -130,13 +130,19 @@ def test_another_learning_rate_moves_the_earlier_training_aside_and_logs_one_lin
     assert {name: moved.get(name) for name in before} == before
     assert not same(EPOCHS, work, trained)
 
-    # put back, it writes its checkpoints again without training
+    # with its settings again it is brought back, and writes its checkpoints again without training
     script("train", *flags(work, "--lr=0.002"))
-    shutil.rmtree(work / RESULTS / "state")
-    shutil.move(earlier / "state", work / RESULTS / "state")
-    assert "resumed at epoch 5, step 0" in script("train", *flags(work)).stdout
+    log = script("train", *flags(work)).stdout
+    assert f"{earlier}: was trained with these settings and data, and is continued" in log
+    assert "state.safetensors: resumed at epoch 5, step 0" in log
     assert same(EPOCHS, work, trained)
-    assert sorted(path.name for path in (work / RESULTS / "earlier").iterdir()) == ["1", "2"]
+    assert contents(work).keys() - {"workers/lock"} >= before.keys()
+    assert {name: contents(work)[name] for name in before if "training" not in name} == {
+        name: content for name, content in before.items() if "training" not in name
+    }
+    lrs = [json.loads((work / RESULTS / f"earlier/{n}/facts.json").read_text())["differs"]["lr"]["was"] for n in (2, 3)]
+    assert lrs == [0.001, 0.002]
+    assert not earlier.exists()
 
 
 def test_a_damaged_state_is_moved_aside_too(work):

@@ -21,7 +21,7 @@ from pix2pix.distributed.nodes import EXTRA_SECONDS
 from pix2pix.system.errors import InputError
 from pix2pix.training.fingerprint import fingerprint_of
 from pix2pix.training.history import LOSS_COLUMNS
-from pix2pix.training.schedule import learning_rate
+from pix2pix.training.optimizer import learning_rate
 from pix2pix.training.state import NEWEST, PREVIOUS, Position, UnusableStateError, resume, save_state
 from pix2pix.training.step import Trainer
 

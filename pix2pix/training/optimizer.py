@@ -1,7 +1,18 @@
-"""Adam with its entire state in named parameters, so that it can be saved and restored completely."""
+"""Adam, with its entire state in named parameters, so that it can be saved and restored, and its learning rate."""
 
 import mindspore as ms
 from mindspore import Parameter, ParameterTuple, Tensor, nn, ops
+
+from pix2pix.config.settings import TrainSettings
+
+
+def learning_rate(epoch: int, settings: TrainSettings) -> float:
+    """The learning rate of `epoch` (from 1): lr for n_epochs, then a linear decay to 0 over n_epochs_decay.
+
+    The last epoch of the decay has the rate lr / (n_epochs_decay + 1); the next one would have 0.
+    """
+    past = max(0, epoch - settings.n_epochs)
+    return settings.lr * (1 - past / (settings.n_epochs_decay + 1))
 
 
 class Adam(nn.Cell):
