@@ -55,6 +55,7 @@ localrules:
 onstart:
     # not in the jobs that it starts; a dry run starts none
     if workflow.is_main_process and not workflow.touch:
+        check_folders()
         check_devices()
 
 

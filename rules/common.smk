@@ -17,6 +17,7 @@ from pix2pix.devices.check import check_agreement, require
 from pix2pix.pairing.lists import files_digest
 from pix2pix.planning.sizes import PUBLISHED, largest_data, training_bytes
 from pix2pix.system.checksum import sha256_of
+from pix2pix.system.disk import check_folder, nearest_folder
 from pix2pix.system.errors import InputError
 
 # the name of a run is a target, like these
@@ -31,6 +32,8 @@ try:
     # a cluster node that runs a single job may not have access to all of them
     if workflow.is_main_process:
         check_paths(CONFIG)
+        for name in RUNS:
+            nearest_folder(Path("results", name, "ckpt"))
 except InputError as error:
     print(*(f"error: {line}" for line in str(error).splitlines()), sep="\n", file=sys.stderr)
     sys.exit(1)
@@ -115,6 +118,17 @@ def everything_of(groups):
         return scores_of(runs) + expand("results/{run}/{result}", run=runs, result=made)
 
     return results
+
+
+def check_folders():
+    """Before the first job: exit if a job could not write its outputs."""
+    try:
+        for job in workflow.dag.needrun_jobs():
+            for file in job.output:
+                check_folder(Path(file).parent)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 def check_devices():

@@ -30,9 +30,11 @@ def describe_flags(wildcards):
 def summarize_flags(wildcards):
     groups = SUMMARIES[wildcards.summary]
     flags = [f"results/{run}" for run in members(groups)] + ["--fidelity"] * CONFIG.fidelity.enabled
+    # without those whose runs were all skipped
+    there = {run.group for run in RUNS.values()}
     for title, names in CONFIG.comparisons.items():
-        if set(names) <= set(groups):
-            flags.append(f"--compare={title}={','.join(names)}")
+        if set(names) <= set(groups) and (left := [name for name in names if name in there]):
+            flags.append(f"--compare={title}={','.join(left)}")
     return shlex.join(flags)
 
 

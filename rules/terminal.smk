@@ -39,13 +39,17 @@ def job_name(record):
     return " ".join([record.rule_name, *map(str, wildcards.values())])
 
 
-def last_error(path):
-    """The last error that a job wrote to its log; empty if there is none."""
+def text_of(path):
+    """The text of a log; empty if there is none."""
     try:
-        lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+        return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+
+
+def last_error(path):
+    """The last error that a job wrote to its log; empty if there is none."""
+    errors = [line.removeprefix("error: ") for line in text_of(path).splitlines() if line.startswith("error: ")]
     return errors[-1] if errors else ""
 
 
@@ -142,9 +146,8 @@ def say_success():
 def say_failure():
     """For each failed job: what failed, and where its log is; then what to do."""
     again = "give the same command again"
-    if INTERRUPTED:
-        trained = [log for name, log in FAILED.items() if name.startswith("train ") and log]
-        saved = any("state saved" in Path(log).read_text(errors="replace") for log in trained if Path(log).exists())
+    saved = [name for name, log in FAILED.items() if log and "state saved" in text_of(log)]
+    if INTERRUPTED or (FAILED and len(saved) == len(FAILED)):
         say(f"stopped{': the state of the training is saved' if saved else ''}; to go on, {again}")
         return
     for name, log in FAILED.items():

@@ -30,15 +30,16 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     runs = [read_run(folder, arguments.fidelity) for folder in arguments.folders]
+    titles = read_titles(arguments.compare, {run.group for run in runs})
     write_table(runs, arguments.csv)
-    write_page(runs, read_titles(arguments.compare), read_published(arguments.published), arguments.html)
+    write_page(runs, titles, read_published(arguments.published), arguments.html)
 
 
-def read_titles(words: list[str]) -> dict[str, list[str]]:
-    """Parse `["Losses=a,b"]` as `{"Losses": ["a", "b"]}`.
+def read_titles(words: list[str], known: set[str]) -> dict[str, list[str]]:
+    """Parse `["Losses=a,b"]` as `{"Losses": ["a", "b"]}`; `known`: the runs that there are.
 
     Raises:
-        InputError: the title or the runs are missing.
+        InputError: the title or the runs are missing, or a run is unknown.
     """
     titled = {}
     for word in words:
@@ -46,6 +47,8 @@ def read_titles(words: list[str]) -> dict[str, list[str]]:
         if not title or not names:
             raise InputError(f"--compare: {word!r} is not of the form TITLE=RUN,RUN,...")
         titled[title] = names.split(",")
+        if unknown := sorted({*titled[title]} - known):
+            raise InputError(f"--compare: {unknown[0]} is not among the runs {', '.join(sorted(known))}")
     return titled
 
 

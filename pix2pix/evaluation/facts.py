@@ -5,9 +5,9 @@ The files may have been edited manually, so they are validated like any other in
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from pix2pix.config.values import Direction, Palette, Positive, SizeOrNative, Split, height_and_width, size_text
 from pix2pix.data.left_out import LeftOut
@@ -113,7 +113,7 @@ class TrainingFacts(BaseModel):
     precision: str = "float32"
     workers: int
     threads: int | list[int]
-    pairs: int
+    pairs: Annotated[int, Field(ge=1, le=2**53)]
     version: str
     mindspore: str
 

@@ -19,6 +19,7 @@ CURVES = {
     "g_gan": ("generator, adversarial part", "cross-entropy, nats", "purple"),
     "g_l1": ("generator, L1 part", "L1, pixels in [-1, 1]", "green"),
 }
+REMEDY = "snakemake --forcerun train writes it again"
 COLOURS = {"blue": "#3b6ea8", "accent": "#c8553b", "purple": "#8b6bc0", "green": "#3a8a5f"}
 
 
@@ -68,7 +69,7 @@ def read_history(path: Path) -> dict[str, list[float]]:
     except (IndexError, KeyError, TypeError, ValueError, csv.Error):
         columns = {}
     if "epoch" not in columns or not columns.keys() & CURVES.keys():
-        raise InputError(f"{path}: damaged: no losses can be read; training rewrites it after its next epoch")
+        raise InputError(f"{path}: damaged: no losses can be read; {REMEDY}")
     return columns
 
 

@@ -9,7 +9,7 @@ from pix2pix.evaluation.comparison import rows_of
 from pix2pix.evaluation.facts import KINDS, TITLES, TRAINING_FACTS, MeasuredRun, read_training_facts
 from pix2pix.evaluation.fidelity import FEATURES
 from pix2pix.pages.charts import draw_curve
-from pix2pix.pages.curves import CURVES, read_history
+from pix2pix.pages.curves import CURVES, REMEDY, read_history
 from pix2pix.pages.data_uris import embed_image
 from pix2pix.pages.gallery import ImageScores, quoted, ranked, readable
 from pix2pix.pages.grid import spread
@@ -23,6 +23,7 @@ WIDEST_SAMPLE = 720
 EXAMPLES = 3  # best, and as many worst
 SAMPLES = 12
 FEW_EPOCHS = 40
+LARGEST = 1e100
 
 Settings = dict[str, list[tuple[str, str, str]]]
 
@@ -98,8 +99,16 @@ def _until(history: dict[str, list[float]], epochs: float) -> dict[str, list[flo
 def _training(folder: Path, epochs: float) -> dict[str, object]:
     """Losses, samples and duration of a training up to the end of an epoch."""
     history, steps = _until(read_history(folder / "history.csv"), epochs), {}
-    if not history["epoch"]:
-        raise InputError(f"{folder / 'history.csv'}: damaged: its first epoch is missing; delete its ckpt/ folder")
+    trained = len(history["epoch"])
+    expected = trained if epochs == math.inf else int(epochs)
+    # NaN is not less than anything
+    sound = all(abs(value) < LARGEST for values in history.values() for value in values)
+    if not trained or history["epoch"] != list(range(1, expected + 1)) or min(history.get("seconds", (0,))) < 0:
+        sound = False
+    if not sound:
+        raise InputError(
+            f"{folder / 'history.csv'}: damaged: an epoch is missing or repeated, or a number is impossible; {REMEDY}"
+        )
     # of a training of few epochs, the losses within epochs show more; they are an extra and may be missing
     with suppress(OSError, InputError):
         steps = _until(read_history(folder / STEP_HISTORY), epochs)
@@ -116,7 +125,7 @@ def _training(folder: Path, epochs: float) -> dict[str, object]:
         "page": (folder / TRAINING_PAGE).exists(),
         "samples": [(label, embed_image(file, WIDEST_SAMPLE, file)) for label, file in chosen],
         "duration": duration(seconds) if seconds else None,
-        "epochs": len(history["epoch"]),
+        "epochs": trained,
         "facts": facts,
-        "pace": facts.pairs * len(history["epoch"]) / seconds if facts and seconds else None,
+        "pace": facts.pairs * trained / seconds if facts and seconds else None,
     }

@@ -12,15 +12,25 @@ from pix2pix.system.errors import InputError
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+def nearest_folder(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists.
+
+    Raises:
+        InputError: something else is in the place of one of them.
+    """
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(each))
+    if not there.is_dir():
+        raise InputError(f"{there}: {folder} must be a folder, and this is in the way: move it elsewhere")
+    return there
+
+
 def check_folder(folder: Path) -> None:
     """Check that files can be written to `folder`, which need not exist yet.
 
     Raises:
         InputError: something else is in its place or above it, or it is not writable.
     """
-    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(each))
-    if not there.is_dir():
-        raise InputError(f"{there}: {folder} must be a folder, and this is in the way: move it elsewhere")
+    there = nearest_folder(folder)
     if not os.access(there, os.W_OK | os.X_OK):
         raise InputError(f"{there}: cannot be written to: change its permissions, or choose another folder")
 

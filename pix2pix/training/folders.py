@@ -61,6 +61,8 @@ class Folders:
         """
         for folder in (self.ckpt, self.fakeimg, self.loss_show, self.state, self.snapshots, self.epochs, self.earlier):
             check_folder(folder)
+        if self.history.is_dir():
+            raise InputError(f"{self.history}: must be a file, and a folder is in the way: move it elsewhere")
 
     def separate(self, epochs: int) -> "Folders":
         """Separate folders for a training of `epochs` epochs beside a longer one; both share the checkpoint folder."""

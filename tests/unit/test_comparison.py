@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, script
 from measured import entry
 from PIL import Image
 
@@ -160,6 +160,38 @@ def test_page_of_a_run_links_to_the_training_that_it_shows(make_run, tmp_path):
     (training / "training.html").touch()
     describe_run(run, scores, {}, training, run.folder / "run.html")
     assert 'href="epochs/2/training.html"' in (run.folder / "run.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "1,0.5,20,5\n3,0.1,18,5",
+        "1,0.5,20,5\n2,0.5,20,-5",
+        "1,1,1,1",
+        "1,1,1,1\n1,1,1,1",
+        "",
+        "1,nan,1,1\n2,1,1,1",
+        "1,1e308,1,1\n2,-1e308,1,1",
+        "1,1,1,inf\n2,1,1,1",
+    ],
+)
+def test_an_edited_history_is_named_with_what_to_do(make_run, rows):
+    run = make_run("a")
+    scores = {name: {"l1": 1.0, "psnr": 20.0, "ssim": 0.5} for name in ("1", "2")}
+    (run.folder / "history.csv").write_text(f"epoch,d_loss,g_loss,seconds\n{rows}\n")
+    with pytest.raises(InputError, match=r"a/history\.csv: damaged: .*; snakemake --forcerun train writes it again$"):
+        describe_run(run, scores, {}, run.folder, run.folder / "run.html", epochs=2)
+    assert not (run.folder / "run.html").exists()
+
+
+def test_an_unknown_run_to_compare_is_named(make_run, tmp_path):
+    run = make_run("a")
+    flags = ["--csv", tmp_path / "s.csv", "--html", tmp_path / "s.html", "--published", PUBLISHED]
+    (run.folder / "metrics.json").write_text(run.model_dump_json(exclude={"folder"}))
+    done = script("summarize", run.folder, *flags, "--compare", "T=a,nosuch")
+    assert done.returncode == 1
+    assert done.stdout == "error: --compare: nosuch is not among the runs a\n"
+    assert script("summarize", run.folder, *flags, "--compare", "T=a").returncode == 0
 
 
 def test_fid_of_few_images_has_a_note_about_bias(make_run, tmp_path):

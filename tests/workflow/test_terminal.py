@@ -2,9 +2,11 @@
 
 import re
 import shutil
+import subprocess
 
 import pytest
 from conftest import ROOT, snakemake
+from disks import small_disk
 
 TIME = r"\d\d:\d\d:\d\d"
 
@@ -116,3 +118,23 @@ def test_targets_lists_runs_and_their_files(tmp_path, tiny_config):
     assert {"results/roofs/ckpt/Generator_2.ckpt", "results/roofs/export"} <= set(lines)
     # a folder of images has no archive
     assert "data/roofs.tar.gz" not in lines
+
+
+@pytest.mark.parametrize("name", ["results/roofs", "results/roofs/ckpt"])
+def test_a_file_in_the_place_of_a_folder_gives_one_line(tmp_path, tiny_config, name):
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_text("mine")
+    done = snakemake(tmp_path, "results/roofs/predict", "--configfile", str(tiny_config), check=False)
+    assert done.returncode == 1
+    assert shown(done) == [
+        f"error: {tmp_path / name}: results/roofs/ckpt must be a folder, and this is in the way: move it elsewhere"
+    ]
+
+
+def test_results_that_cannot_be_written_to_give_one_line_before_the_first_job(tmp_path, tiny_config):
+    with small_disk(tmp_path / "results", 100_000) as disk:
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        done = snakemake(tmp_path, "results/roofs/predict", "--configfile", str(tiny_config), check=False)
+    assert done.returncode == 1
+    assert shown(done)[1:] == [f"error: {disk}: cannot be written to: change its permissions, or choose another folder"]
+    assert not (tmp_path / "data").exists()
