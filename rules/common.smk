@@ -124,8 +124,12 @@ def check_folders():
     """Before the first job: exit if a job could not write its outputs."""
     try:
         for job in workflow.dag.needrun_jobs():
-            for file in job.output:
-                check_folder(Path(file).parent)
+            files = [*job.output, *job.log, *([job.benchmark] if job.benchmark else [])]
+            for folder in [Path(file).parent for file in files]:
+                check_folder(folder)
+            if job.rule.name == "train":
+                check_folder(Path("results", job.wildcards.run))
+                check_folder(Path("results", job.wildcards.run, "state"))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

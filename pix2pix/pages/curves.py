@@ -19,7 +19,7 @@ CURVES = {
     "g_gan": ("generator, adversarial part", "cross-entropy, nats", "purple"),
     "g_l1": ("generator, L1 part", "L1, pixels in [-1, 1]", "green"),
 }
-REMEDY = "snakemake --forcerun train writes it again"
+REMEDY = "the same command with --forcerun train writes it again"
 COLOURS = {"blue": "#3b6ea8", "accent": "#c8553b", "purple": "#8b6bc0", "green": "#3a8a5f"}
 
 

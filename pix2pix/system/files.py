@@ -29,13 +29,17 @@ def replacing(path: str | Path, made: Sequence[str] = ()) -> Iterator[Path]:
     this returns.
 
     An existing folder is replaced only if it is empty or an earlier output: if it contains the first name of `made`
-    and no others than these.
+    and no others than these. If it is a symbolic link, its target is replaced.
 
     Raises:
-        InputError: `path` is a folder that contains something else.
+        InputError: `path` is a folder that contains something else, or has no name.
         OSError: the disk is full or the folder cannot be written.
     """
     path = Path(path)
+    if path.name in ("", ".."):
+        raise InputError(f"{path}: cannot be replaced by an output: name a folder or a file")
+    if made and path.is_symlink():
+        path = path.resolve()
     _check_replaceable(path, made)
     with scratch_folder(path) as folder:
         scratch = folder / path.name

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 
 from pix2pix.config.settings import TrainSettings
@@ -57,10 +58,14 @@ class Folders:
         """Check, before a long training, that each folder can be written to; it need not exist yet.
 
         Raises:
-            InputError: something else is in the place of a folder, or it cannot be written to.
+            InputError: something else is in the place of a folder, it cannot be written to, or it is in another one.
         """
-        for folder in (self.ckpt, self.fakeimg, self.loss_show, self.state, self.snapshots, self.epochs, self.earlier):
+        used = (self.ckpt, self.fakeimg, self.loss_show, self.state, self.snapshots, self.epochs, self.earlier)
+        for folder in used:
             check_folder(folder)
+        for one, other in permutations(used, 2):
+            if one.resolve().is_relative_to(other.resolve()):
+                raise InputError(f"{one}: must not be the same folder as {other}, or in it: choose another folder")
         if self.history.is_dir():
             raise InputError(f"{self.history}: must be a file, and a folder is in the way: move it elsewhere")
 

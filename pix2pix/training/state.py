@@ -9,7 +9,6 @@ import json
 import sys
 import zlib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -170,19 +169,21 @@ def _states(folder: Path) -> list[Path]:
     return found
 
 
-def is_resumable(
+def resumable(
     folder: Path, parameters: dict[str, ms.Parameter], settings: TrainSettings, fingerprint: dict, steps: int
-) -> bool:
-    """Whether `resume` would find a usable state in `folder`; nothing is loaded.
+) -> Position | None:
+    """The position that `resume` would return for the states in `folder`; nothing is loaded, damage is logged.
 
     Raises:
         InputError: a state cannot be read (permissions or disk errors).
     """
     for path in _states(folder):
-        with suppress(UnusableStateError):
-            _usable_state(path, parameters, settings, fingerprint, steps)
-            return True
-    return False
+        try:
+            return _usable_state(path, parameters, settings, fingerprint, steps)[0]
+        except UnusableStateError as reason:
+            if str(reason).startswith("damaged"):
+                print(f"{path}: not used: {reason}", file=sys.stderr)
+    return None
 
 
 def _load_state(

@@ -80,7 +80,8 @@ def check_output(folders: list[Path], images: list[Path]) -> None:
     """
     resolved = {folder.resolve(): folder for folder in folders}
     for image in images:
-        if folder := resolved.get(image.parent.resolve()):
+        # an image may be a link to one there
+        if folder := resolved.get(image.parent.resolve()) or resolved.get(image.resolve().parent):
             raise InputError(
                 f"{folder}: contains the input {image.name}, which an output could replace: choose another"
             )

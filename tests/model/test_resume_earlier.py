@@ -145,6 +145,55 @@ def test_another_learning_rate_moves_the_earlier_training_aside_and_logs_one_lin
     assert not earlier.exists()
 
 
+def run_killed(work: Path, moment: int, *changes: str) -> bool:
+    """Train, killed before the rename of this number; return whether it was killed."""
+    words = list(map(str, flags(work, *changes)))
+    status, log = warm.run(ROOT / "scripts/train.py", words, work, killed_at=moment)
+    assert status in (0, -signal.SIGKILL), log
+    return status != 0
+
+
+def assert_together(work: Path, before: dict[str, bytes], trained: Path) -> None:
+    """After a start with the first settings everything of the first training is in its place again."""
+    done = script("train", *flags(work))
+    assert done.returncode == 0, done.stdout
+    assert same(EPOCHS, work, trained)
+    kept = {name for name in before if "training" not in name}
+    assert {name: contents(work).get(name) for name in kept} == {name: before[name] for name in kept}
+
+
+@pytest.mark.parametrize("moment", [2, 3, 4, 6, 8, 10, 12])
+def test_a_training_that_is_killed_while_it_is_moved_aside_stays_together(work, trained, moment):
+    before = contents(work)
+    assert run_killed(work, moment, "--lr=0.001")
+    assert_together(work, before, trained)
+
+
+@pytest.mark.parametrize("moment", [2, 5, 8, 10, 12, 14, 16, 18, 20, 22])
+def test_a_training_that_is_killed_while_it_is_brought_back_stays_together(work, trained, moment):
+    before = contents(work)
+    script("train", *flags(work, "--lr=0.001", "--epoch_num=1"))
+    assert run_killed(work, moment)
+    assert_together(work, before, trained)
+    assert sorted(path.name for path in (work / RESULTS / "earlier").iterdir()) == ["2"]
+
+
+def test_what_a_user_keeps_in_earlier_is_left_alone(work, trained):
+    before = contents(work)
+    for name in ("notes.txt", ".DS_Store", "old/mine.txt", "\u00b2/mine.txt"):
+        (work / RESULTS / "earlier" / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / RESULTS / "earlier" / name).write_text("mine")
+    script("train", *flags(work, "--lr=0.001"))
+    assert_together(work, before, trained)
+    assert sorted(path.name for path in (work / RESULTS / "earlier").iterdir()) == [
+        ".DS_Store",
+        "2",
+        "notes.txt",
+        "old",
+        "\u00b2",
+    ]
+
+
 def test_a_damaged_state_is_moved_aside_too(work):
     for name in ("state", "previous"):
         (work / RESULTS / f"state/{name}.safetensors").write_bytes(b"damaged")

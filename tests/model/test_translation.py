@@ -82,6 +82,11 @@ def test_output_over_an_input_is_an_error(ckpt, tmp_path, photo):
     result = script("translate", tmp_path / "a.png", "--ckpt", ckpt, "--out", tmp_path)
     assert result.returncode == 1
     assert "contains the input a.png" in result.stdout.splitlines()[-1]
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links/a.png").symlink_to("../a.png")
+    result = script("translate", tmp_path / "links", "--ckpt", ckpt, "--out", tmp_path)
+    assert result.returncode == 1
+    assert "contains the input a.png" in result.stdout.splitlines()[-1]
     assert (tmp_path / "a.png").read_bytes() == before
 
 

@@ -179,7 +179,9 @@ def test_an_edited_history_is_named_with_what_to_do(make_run, rows):
     run = make_run("a")
     scores = {name: {"l1": 1.0, "psnr": 20.0, "ssim": 0.5} for name in ("1", "2")}
     (run.folder / "history.csv").write_text(f"epoch,d_loss,g_loss,seconds\n{rows}\n")
-    with pytest.raises(InputError, match=r"a/history\.csv: damaged: .*; snakemake --forcerun train writes it again$"):
+    with pytest.raises(
+        InputError, match=r"a/history\.csv: damaged: .*; the same command with --forcerun train writes it again$"
+    ):
         describe_run(run, scores, {}, run.folder, run.folder / "run.html", epochs=2)
     assert not (run.folder / "run.html").exists()
 

@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT, draw_pairs, script
 from disks import small_disk
 
+from pix2pix.system.errors import InputError
 from pix2pix.system.files import natural_order, replacing
 
 WRITES_AND_WAITS = """
@@ -140,3 +141,24 @@ def test_full_disk_error_names_the_output_and_keeps_the_existing_one(tmp_path):
             scratch.write_bytes(bytes(2**17))
         assert error.value.filename == str(folder / "history.csv")
         assert [path.read_text() for path in folder.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize("path", [".", "..", "predict/.."])
+def test_the_current_folder_and_those_above_it_are_no_outputs(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="cannot be replaced by an output"), replacing(path):
+        pytest.fail("it was begun")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_to_a_folder_stays_one(tmp_path, there):
+    link, folder = tmp_path / "predict", tmp_path / "disk" / "predict"
+    link.symlink_to("disk/predict")
+    if there:
+        folder.mkdir(parents=True)
+    with replacing(link, ["new"]) as scratch:
+        scratch.mkdir()
+        (scratch / "new").touch()
+    assert link.is_symlink()
+    assert [path.name for path in folder.iterdir()] == ["new"]

@@ -88,6 +88,14 @@ def test_a_file_in_the_place_of_a_folder_ends_training_before_it_starts(tmp_path
     assert "no.mindrecord: no such file" in train_in(tmp_path, "ckpt/of/mine").stdout
 
 
+@pytest.mark.parametrize("ckpt", ["state", "fake_img/ckpt", ".", "snapshots", "epochs/2"])
+def test_folders_of_a_training_that_overlap_are_refused(tmp_path, ckpt):
+    done = train_in(tmp_path, ckpt)
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: .+: must not be the same folder as .+, or in it: choose another folder\n", done.stdout)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_written_to_ends_training_before_it_starts(tmp_path):
     with small_disk(tmp_path / "disk", 100_000) as disk:
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)

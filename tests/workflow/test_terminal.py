@@ -120,6 +120,15 @@ def test_targets_lists_runs_and_their_files(tmp_path, tiny_config):
     assert "data/roofs.tar.gz" not in lines
 
 
+def test_a_file_in_the_place_of_logs_gives_one_line(tmp_path, tiny_config):
+    (tmp_path / "logs").write_text("mine")
+    done = snakemake(tmp_path, "results/roofs/predict", "--configfile", str(tiny_config), check=False)
+    assert done.returncode == 1
+    assert shown(done)[-1].startswith(f"error: {tmp_path / 'logs'}: ")
+    assert shown(done)[-1].endswith("must be a folder, and this is in the way: move it elsewhere")
+    assert "Traceback" not in done.stdout
+
+
 @pytest.mark.parametrize("name", ["results/roofs", "results/roofs/ckpt"])
 def test_a_file_in_the_place_of_a_folder_gives_one_line(tmp_path, tiny_config, name):
     (tmp_path / name).parent.mkdir(parents=True)
