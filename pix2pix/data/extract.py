@@ -59,7 +59,8 @@ def extract(
     Raises:
         InputError: with one line per problem: a damaged archive; a member outside the folder; a
             file that is not an image, truncated, too small or of odd width; duplicate names; a
-            wrong number of pairs in a split; a full disk; an output that exists.
+            wrong number of pairs in a split; a full disk.
+        OSError: `output` exists and is not empty.
     """
     source, output = Path(source), Path(output)
     needed = _check_source(source, output, sha256)

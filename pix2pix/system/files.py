@@ -32,8 +32,8 @@ def replacing(path: str | Path, made: Sequence[str] = ()) -> Iterator[Path]:
     and no others than these. If it is a symbolic link, its target is replaced.
 
     Raises:
-        InputError: `path` is a folder that contains something else, or has no name.
-        OSError: the disk is full or the folder cannot be written.
+        InputError: `path` has no name.
+        OSError: `path` is a folder that contains something else, the disk is full or the folder cannot be written.
     """
     path = Path(path)
     if path.name in ("", ".."):
@@ -56,7 +56,7 @@ def _check_replaceable(path: Path, made: Sequence[str]) -> None:
     there = {each.name for each in path.iterdir()} - {".snakemake_timestamp"} if path.is_dir() else set()
     if there and not (made and made[0] in there and there <= {*made}):
         other = min(there - {*made}, default=min(there))
-        raise InputError(f"{path}: exists already and contains {other}: choose another folder, or move it elsewhere")
+        raise FileExistsError(errno.EEXIST, f"exists already and contains {other}", str(path))
 
 
 @contextmanager

@@ -191,7 +191,7 @@ def test_a_folder_with_files_of_the_user_is_not_replaced(stage, folder, mine, ma
     (tmp_path / folder / mine).parent.mkdir(parents=True)
     (tmp_path / folder / mine).write_text("mine")
     done = run(stage, made, tmp_path)
-    assert_one_line(done, f"{tmp_path / folder}: exists already and contains {Path(mine).parts[0]}: choose another")
+    assert_one_line(done, f"{tmp_path / folder}: exists already and contains {Path(mine).parts[0]}; it is in the way")
     assert [str(path.relative_to(tmp_path / folder)) for path in tmp_path.rglob("*") if path.is_file()] == [mine]
 
 

@@ -153,14 +153,18 @@ def test_output_must_not_overlap_the_source(tmp_path):
     assert contents(folder) == GOOD
 
 
-def test_existing_output_is_replaced_only_by_a_complete_one(tmp_path):
+def test_existing_images_are_not_replaced(tmp_path):
     old = make_folder(tmp_path / "pairs", {"train/old.jpg": b"old"})
-    bad = make_archive(tmp_path / "bad.tar.gz", GOOD | {"train/4.jpg": b""})
-    with pytest.raises(InputError):
-        extract(bad, old, {"train": 4, "val": 1})
+    good = make_archive(tmp_path / "good.tar.gz", GOOD)
+    result = script("extract", good, old, "--splits", "train", "val")
+    assert result.returncode == 1
+    assert errors_of(result, tmp_path / "none") == [
+        f"error: {old}: exists already and contains train; it is in the way: move it elsewhere and start again"
+    ]
     assert contents(old) == {"train/old.jpg": b"old"}
-    extract(make_archive(tmp_path / "good.tar.gz", GOOD), old, {"train": 3, "val": 1})
-    assert contents(old) == GOOD
+    (tmp_path / "empty").mkdir()
+    extract(good, tmp_path / "empty", {"train": 3, "val": 1})
+    assert contents(tmp_path / "empty") == GOOD
 
 
 def test_checksum_is_compared_with_the_configured_or_recorded_one(tmp_path):
@@ -175,7 +179,7 @@ def test_checksum_is_compared_with_the_configured_or_recorded_one(tmp_path):
         extract(archive, tmp_path / "p", {"train": None, "val": None})
     extract(archive, tmp_path / "p", {"train": 3, "val": 1}, sha256=sha256_of(archive).upper())
     keep(sha256_of(archive), archive)
-    extract(archive, tmp_path / "p", {"train": 3, "val": 1})
+    extract(archive, tmp_path / "q", {"train": 3, "val": 1})
 
 
 def test_full_disk_is_reported_and_leaves_nothing(tmp_path):

@@ -1,6 +1,7 @@
 """Datasets with unreadable images and wrong numbers: refused with all of them listed, or used without them."""
 
 import json
+import shutil
 
 import pytest
 from archives import GOOD, contents, errors_of, image, make_archive, noise_image
@@ -87,5 +88,7 @@ def test_a_split_needs_one_image_that_can_be_read(tmp_path):
 def test_the_list_is_deleted_when_the_dataset_is_whole_again(archive, tmp_path):
     extract(archive, tmp_path / "p", {"train": None, "val": None}, tolerate=Tolerance(bad=3))
     assert (tmp_path / "left_out.json").exists()
+    # as Snakemake does before the job
+    shutil.rmtree(tmp_path / "p")
     extract(make_archive(archive, GOOD), tmp_path / "p", {"train": 3, "val": 1}, tolerate=Tolerance(bad=3))
     assert not (tmp_path / "left_out.json").exists()
