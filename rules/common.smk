@@ -43,6 +43,8 @@ for note in NOTES:
 # their paths are passed as environment variables, which are also set here when a cluster node reads this file
 IN_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 os.environ.update(PIX2PIX_HOME=workflow.basedir, PIX2PIX_PYTHON="python" if IN_CONDA else sys.executable)
+# networks of hundreds of megabytes are read faster in huge pages; the C library reads this when a program starts
+os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
 HOME = '"$PIX2PIX_HOME"'
 # 3 is the terminal, for a progress bar, and 4 is the log, since tee would copy the bar's every state to both
 SCRIPTS = f'PIX2PIX_PROGRESS=3,4 PYTHONPATH={HOME}"${{{{PYTHONPATH:+:$PYTHONPATH}}}}" "$PIX2PIX_PYTHON" {HOME}/scripts'

@@ -4,8 +4,10 @@
 
 Each side runs in its own process and waits while the other works. PyTorch is measured in float32 with
 its default and its channels_last memory layout, and with bfloat16 autocast in channels_last; ours in float32,
-and in bf16 where that is installed (make bf16). Prints milliseconds per step (median), ratios (below 1: ours is
-faster), GFLOP/s, and the percentage of the machine's measured rate of float32 matrix multiplication.
+and in bf16 where that is installed (make bf16). Ours has its memory in huge pages, as in the workflow, and is also
+measured without them; PyTorch in float32 is measured as it comes, and with huge pages. Prints milliseconds per step
+(median), GFLOP/s, the percentage of the machine's measured rate of float32 matrix multiplication, and ratios (the
+median of those of single rounds; below 1: ours is faster).
 """
 
 import argparse
@@ -19,19 +21,25 @@ from pathlib import Path
 
 import numpy as np
 
+SIDES = ("ours", "ours, small pages", "ours bf16", "torch", "torch, huge pages", "torch channels_last")
+SIDES += ("torch channels_last, huge pages", "torch bfloat16", "multiply")
+
 
 def run_side(connection, side: str, batch: int) -> None:
     """Do a step for every message and reply with its seconds (in a separate process)."""
     # the library of each side is imported only in its process
-    sides = {
+    work = {
         "ours": ours,
+        "ours, small pages": ours,
         "ours bf16": ours_bfloat16,
         "torch": torch_default,
+        "torch, huge pages": torch_default,
         "torch channels_last": torch_channels_last,
+        "torch channels_last, huge pages": torch_channels_last,
         "torch bfloat16": torch_bfloat16,
         "multiply": multiply_rate,
     }
-    do_step = sides[side](batch)
+    do_step = work[side](batch)
     do_step()
     while connection.recv():
         start = time.perf_counter()
@@ -97,13 +105,13 @@ def step_gflop(batch: int, side: str) -> float:
     In our step, both losses share the discriminator's forward pass on the generated image, and in float32 some
     convolutions are matrix multiplications of tiles. The transforms are not counted.
     """
-    tiled = batch if side == "ours" else 0
+    tiled = batch if side in ("ours", "ours, small pages") else 0
     filters = [64 * min(2**level, 8) for level in range(8)]
     down = sum(multiplications(filters[i - 1] if i else 3, filters[i], 128 >> i, tiled) for i in range(8))
     joined = [2 * f for f in filters[:7]] + [filters[7]]
     up = sum(multiplications(joined[i], filters[i - 1] if i else 3, 128 >> i, tiled) for i in range(8))
     classify = sum(multiplications(*sizes, tiled) for sizes in ((6, 64, 128), (64, 128, 64), (128, 256, 32)))
-    classify += 256 * 512 * (49 * 8**2 if side == "ours" else 16 * 31**2) + 16 * 512 * 30**2
+    classify += 256 * 512 * (49 * 8**2 if tiled else 16 * 31**2) + 16 * 512 * 30**2
     # generator: forward and both gradients; discriminator: the same twice, plus forward (PyTorch only) and the
     # gradient with respect to its input, for the generator
     return 2 * batch * (3 * (down + up) + 2 * 3 * classify + (1 if side.startswith("ours") else 2) * classify) / 1e9
@@ -127,24 +135,35 @@ def installed(package: str) -> bool:
         return False
 
 
+def environment(side: str) -> dict[str, str]:
+    """The variables with which a side starts, as the workflow and pix2pix.devices.check set them for a training."""
+    # not imported: the variables of pix2pix are not for PyTorch
+    huge_pages = side in ("ours", "ours bf16") or side.endswith("huge pages")
+    tunables = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"} if huge_pages else {}
+    return tunables | ({"OMP_WAIT_POLICY": "PASSIVE"} if side == "ours bf16" else {})
+
+
 def measure(batch: int, steps: int) -> None:
     """Alternate between the sides and print the results."""
     spawn = multiprocessing.get_context("spawn")
     sides = {}
-    for side in ("ours", "ours bf16", "torch", "torch channels_last", "torch bfloat16", "multiply"):
+    for side in SIDES:
         multiplies = "avx512_bf16" in Path("/proc/cpuinfo").read_text()
         if side == "ours bf16" and not (multiplies and installed("onednn-cpu-gomp")):
             continue
         here, there = spawn.Pipe()
-        # as pix2pix.devices.check starts a training; not imported, since its variables are not for PyTorch
-        os.environ |= {"OMP_WAIT_POLICY": "PASSIVE"} if side == "ours bf16" else {}
+        before = dict(os.environ)
+        os.environ |= environment(side)
         spawn.Process(target=run_side, args=(there, side, batch), daemon=True).start()
-        os.environ.pop("OMP_WAIT_POLICY", None)
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
         there.close()  # so that a side that fails ends this program
         sides[side] = here
     seconds = {side: [] for side in sides}
     for step in range(steps + 1):
         for side, connection in sides.items():
+            # until the threads of the side before, which wait for more work in a loop, have given up
+            time.sleep(0.1)
             connection.send(True)
             taken = connection.recv()
             if step:
@@ -157,12 +176,19 @@ def measure(batch: int, steps: int) -> None:
     for side, median in medians.items():
         gflop = step_gflop(batch, side)
         speed = gflop / median
-        print(f"  {side:20} {1000 * median:7.0f} ms/step (best {1000 * min(seconds[side]):.0f})", end="")
+        print(f"  {side:31} {1000 * median:7.0f} ms/step (best {1000 * min(seconds[side]):.0f})", end="")
         print(f" {gflop:5.0f} GFLOP {speed:6.0f} GFLOP/s {100 * speed / rate:4.0f} %")
-    best = min(medians["torch"], medians["torch channels_last"])
-    print(f"  ratio ours / better of PyTorch in float32: {medians['ours'] / best:.2f}")
+    print(f"  ratio ours / ours, small pages: {ratio(seconds, 'ours', 'ours, small pages'):.2f}")
+    for how in ("", ", huge pages"):
+        better = max(ratio(seconds, "ours", f"{side}{how}") for side in ("torch", "torch channels_last"))
+        print(f"  ratio ours / better of PyTorch in float32{how}: {better:.2f}")
     for side in sorted({"ours", "ours bf16"} & medians.keys()):
-        print(f"  ratio {side} / PyTorch in bfloat16: {medians[side] / medians['torch bfloat16']:.2f}", flush=True)
+        print(f"  ratio {side} / PyTorch in bfloat16: {ratio(seconds, side, 'torch bfloat16'):.2f}", flush=True)
+
+
+def ratio(seconds: dict[str, list[float]], ours: str, theirs: str) -> float:
+    """The median ratio of two steps that followed each other, because the speed of a shared machine changes."""
+    return statistics.median(own / other for own, other in zip(seconds[ours], seconds[theirs], strict=True))
 
 
 def main() -> None:

@@ -62,11 +62,12 @@ def _quiet() -> Iterator[None]:
 
 
 def describe_device(device_target: str) -> str:
-    """One line for the log: device, threads and, on a CPU, the oneDNN setting that avoids slow convolutions."""
+    """One line for the log: device, threads and, on a CPU, the settings of oneDNN and memory that make it fast."""
     if device_target != "CPU":
         return f"MindSpore {ms.__version__} on {device_target}"
     threads = cores_in_use()
     isa = os.environ["ONEDNN_MAX_CPU_ISA"]
     chosen = "PIX2PIX_CHOSE_ONEDNN_ISA" in os.environ
-    whose = "the default, see docs/performance.md" if chosen else "set by the user"
-    return f"MindSpore {ms.__version__} on CPU, {threads} threads, ONEDNN_MAX_CPU_ISA={isa} ({whose})"
+    whose = "the default, see docs/tuning-log.md" if chosen else "set by the user"
+    tunables = f", GLIBC_TUNABLES={os.environ['GLIBC_TUNABLES']}" if "GLIBC_TUNABLES" in os.environ else ""
+    return f"MindSpore {ms.__version__} on CPU, {threads} threads, ONEDNN_MAX_CPU_ISA={isa} ({whose}){tunables}"

@@ -83,6 +83,17 @@ def test_deleted_prediction_is_recreated_from_the_checkpoint(finished, tmp_path)
         assert np.array_equal(pixels(copy / predictions / name), pixels(work / predictions / name))
 
 
+def test_memory_is_in_huge_pages_unless_the_user_has_set_the_variable(finished, tmp_path, monkeypatch):
+    work, config = shutil.copytree(finished[0], tmp_path / "work"), str(finished[1])
+    [trained] = (work / "logs/train").glob("roofs_[0-9]*.log")
+    assert "GLIBC_TUNABLES=glibc.malloc.hugetlb=1\n" in trained.read_text()
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.check=0")
+    log = work / "logs/predict/roofs.log"
+    log.unlink()
+    snakemake(work, "results/roofs/predict", "--forcerun", "predict", "--configfile", config)
+    assert "GLIBC_TUNABLES=glibc.malloc.check=0\n" in log.read_text()
+
+
 def test_all_six_benchmarks_are_planned(tmp_path):
     jobs = planned(tmp_path, "benchmarks")
     assert {rule: jobs[rule] for rule in ("download", "extract", "train", "predict", "evaluate")} == dict.fromkeys(
