@@ -139,7 +139,7 @@ def environment(side: str) -> dict[str, str]:
     """The variables with which a side starts, as the workflow and pix2pix.devices.check set them for a training."""
     # not imported: the variables of pix2pix are not for PyTorch
     huge_pages = side in ("ours", "ours bf16") or side.endswith("huge pages")
-    tunables = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"} if huge_pages else {}
+    tunables = {"GLIBC_TUNABLES": f"glibc.malloc.hugetlb={int(huge_pages)}"}
     return tunables | ({"OMP_WAIT_POLICY": "PASSIVE"} if side == "ours bf16" else {})
 
 
@@ -155,8 +155,8 @@ def measure(batch: int, steps: int) -> None:
         before = dict(os.environ)
         os.environ |= environment(side)
         spawn.Process(target=run_side, args=(there, side, batch), daemon=True).start()
-        for name in os.environ.keys() - before.keys():
-            del os.environ[name]
+        os.environ.clear()
+        os.environ.update(before)
         there.close()  # so that a side that fails ends this program
         sides[side] = here
     seconds = {side: [] for side in sides}
